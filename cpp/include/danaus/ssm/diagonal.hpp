@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <concepts>
+#include <span>
+
+#include <danaus/core/tile.hpp>
+#include <danaus/core/view.hpp>
+#include <danaus/simd/loop.hpp>
+#include <danaus/ssm/discretize.hpp>
+
+namespace danaus {
+
+/// Where the channels and modes of a diagonal system lie: lane l of tile i is channel
+/// i * tile + l. With fewer than `tile` channels a tile is cut into slices, each with its share of
+/// the modes, so that one channel still fills the lanes: lane l is channel l % (tile / slices).
+struct DiagonalShape {
+  std::size_t channels = 0;
+  std::size_t modes = 0;  // per channel: half the state size, the other half are conjugates
+
+  constexpr std::size_t slices() const noexcept {
+    return channels >= tile || channels == 0 ? 1 : tile / std::bit_ceil(channels);
+  }
+  constexpr std::size_t group() const noexcept { return tile / slices(); }
+  constexpr std::size_t tiles() const noexcept { return padded(channels) / tile; }
+  constexpr std::size_t lane_modes() const noexcept { return (modes + slices() - 1) / slices(); }
+  /// Elements of the packed coefficients: delta and gain per mode, then the feedthrough.
+  constexpr std::size_t coefficients() const noexcept { return tiles() * tile * (4 * lane_modes() + 1); }
+  /// Elements of the state of one sequence: re and im of each mode.
+  constexpr std::size_t state() const noexcept { return tiles() * tile * 2 * lane_modes(); }
+};
+
+/// A diagonal state-space layer ready to run: y_k = sum_n Re(gain_n s_n) + d u_k over its modes,
+/// s_n <- s_n + delta_n s_n + u_k. Owns nothing.
+template <std::floating_point T>
+struct Diagonal {
+  DiagonalShape shape;
+  const T* coefficients = nullptr;
+};
+
+/// Packs modes (channels, modes) and feedthrough d (channels) for `Diagonal`.
+template <std::floating_point T>
+void pack_diagonal(DiagonalShape shape, std::span<const Mode> modes, std::span<const double> d, T* out) noexcept {
+  const std::size_t lane_modes = shape.lane_modes(), block = tile * (4 * lane_modes + 1);
+  for (std::size_t i = 0; i < shape.coefficients(); ++i) {
+    // A lane without a mode forgets at once (delta = -1): nothing can pile up in it.
+    out[i] = i % block < tile * 4 * lane_modes && i % block / tile % 4 == 0 ? T(-1) : T(0);
+  }
+  for (std::size_t h = 0; h < shape.channels; ++h) {
+    T* const here = out + h / tile * block;
+    for (std::size_t n = 0; n < shape.modes; ++n) {
+      const std::size_t lane = h % tile + n / lane_modes * shape.group();
+      T* const m = here + n % lane_modes * 4 * tile + lane;
+      const Mode mode = modes[h * shape.modes + n];
+      m[0 * tile] = static_cast<T>(mode.delta.real());
+      m[1 * tile] = static_cast<T>(mode.delta.imag());
+      m[2 * tile] = static_cast<T>(mode.gain.real());
+      m[3 * tile] = static_cast<T>(mode.gain.imag());
+    }
+    here[lane_modes * 4 * tile + h % tile] = static_cast<T>(d[h]);
+  }
+}
+
+inline namespace DANAUS_ISA {
+
+/// Added to every input, so that the states of a silent channel settle at a value far below the
+/// last place of any output instead of decaying into denormals, which cost 100 cycles an operation.
+template <std::floating_point T>
+inline constexpr T silence = sizeof(T) == 4 ? T(0x1p-100) : T(0x1p-900);
+
+/// Rows that stand in the first-level cache between reading the input and writing the output.
+inline constexpr std::size_t staged_rows = 64;
+
+/// G modes of V::size() channels over `rows` samples, their states in registers. u and y are staged
+/// rows of one tile; y is added to. The order of every sum is the same for one row and for many.
+template <class V, std::size_t G, class T>
+DANAUS_INLINE void advance_modes(const T* coefficients, T* state, const T* u, T* y, std::size_t rows) noexcept {
+  V dr[G], di[G], cr[G], ci[G], xr[G], xi[G];
+  for (std::size_t g = 0; g < G; ++g) {
+    const T* const c = coefficients + g * 4 * tile;
+    dr[g] = simd::load<V>(c);
+    di[g] = simd::load<V>(c + tile);
+    cr[g] = simd::load<V>(c + 2 * tile);
+    ci[g] = simd::load<V>(c + 3 * tile);
+    xr[g] = simd::load<V>(state + g * 2 * tile);
+    xi[g] = simd::load<V>(state + g * 2 * tile + tile);
+  }
+  for (std::size_t t = 0; t < rows; ++t) {
+    const V input = simd::load<V>(u + t * tile);
+    V sum = simd::load<V>(y + t * tile);
+    for (std::size_t g = 0; g < G; ++g) {
+      const V re = fma(dr[g], xr[g], fnma(di[g], xi[g], input));
+      // The zero leaves one product to fuse: all compilers then round alike.
+      const V im = fma(dr[g], xi[g], fma(di[g], xr[g], V(T(0))));
+      xr[g] = xr[g] + re;
+      xi[g] = xi[g] + im;
+      sum = fnma(ci[g], xi[g], fma(cr[g], xr[g], sum));
+    }
+    simd::store(sum, y + t * tile);
+  }
+  for (std::size_t g = 0; g < G; ++g) {
+    simd::store(xr[g], state + g * 2 * tile);
+    simd::store(xi[g], state + g * 2 * tile + tile);
+  }
+}
+
+/// One tile over `rows` staged samples; y is overwritten.
+template <class T>
+DANAUS_INLINE void advance_tile(std::size_t modes, const T* coefficients, T* state, const T* u, T* y,
+                                std::size_t rows) noexcept {
+  using V = simd::native<T>;
+  for (std::size_t lane = 0; lane < tile; lane += V::size()) {
+    for (std::size_t t = 0; t < rows; ++t) simd::store(V(T(0)), y + t * tile + lane);
+    std::size_t n = 0;
+    for (; n + 4 <= modes; n += 4) {
+      advance_modes<V, 4>(coefficients + n * 4 * tile + lane, state + n * 2 * tile + lane, u + lane, y + lane, rows);
+    }
+    for (; n < modes; ++n) {
+      advance_modes<V, 1>(coefficients + n * 4 * tile + lane, state + n * 2 * tile + lane, u + lane, y + lane, rows);
+    }
+    const V d = simd::load<V>(coefficients + modes * 4 * tile + lane);
+    for (std::size_t t = 0; t < rows; ++t) {
+      T* const out = y + t * tile + lane;
+      simd::store(fma(d, simd::load<V>(u + t * tile + lane), simd::load<V>(out)), out);
+    }
+  }
+}
+
+/// Copies channels [first, first + tile) of a row into a tile, once per slice.
+template <class T>
+DANAUS_INLINE void gather_tile(DiagonalShape shape, const T* row, std::size_t first, T* out) noexcept {
+  const std::size_t count = std::min(tile, shape.channels - first), group = shape.group();
+  if (count == tile) {
+    simd::each<T>(
+        tile, [&]<class V>(std::size_t i) { simd::store(simd::load<V>(row + first + i) + V(silence<T>), out + i); });
+    return;
+  }
+  for (std::size_t l = 0; l < tile; ++l) out[l] = (l % group < count ? row[first + l % group] : T(0)) + silence<T>;
+}
+
+/// Sums the slices of a tile and writes channels [first, first + tile) of a row.
+template <class T>
+DANAUS_INLINE void scatter_tile(DiagonalShape shape, const T* y, std::size_t first, T* row) noexcept {
+  const std::size_t count = std::min(tile, shape.channels - first), group = shape.group();
+  if (count == tile) {
+    simd::each<T>(tile, [&]<class V>(std::size_t i) { simd::store(simd::load<V>(y + i), row + first + i); });
+    return;
+  }
+  for (std::size_t l = 0; l < count; ++l) {
+    T sum = y[l];
+    for (std::size_t s = group; s < tile; s += group) sum += y[l + s];
+    row[first + l] = sum;
+  }
+}
+
+/// Advances tiles [first, last) of the layer by the rows of u, for one sequence.
+///
+/// u and y (rows, channels), any row stride; `state` as DiagonalShape::state() says. y may be u.
+/// 8 multiply-adds a mode and sample. A sequence may be fed in pieces of any length: the bits are
+/// the same.
+template <std::floating_point T>
+DANAUS_KERNEL void scan_tiles(const Diagonal<T>& layer, std::size_t first, std::size_t last, View<const T, 2> u,
+                              T* state, View<T, 2> y) noexcept {
+  alignas(64) T in[staged_rows * tile];
+  alignas(64) T out[staged_rows * tile];
+  const DiagonalShape shape = layer.shape;
+  const std::size_t modes = shape.lane_modes();
+  for (std::size_t i = first; i < last; ++i) {
+    const T* const coefficients = layer.coefficients + i * tile * (4 * modes + 1);
+    T* const tile_state = state + i * tile * 2 * modes;
+    for (std::size_t t = 0; t < u.extent(0); t += staged_rows) {
+      const std::size_t rows = std::min(staged_rows, u.extent(0) - t);
+      for (std::size_t r = 0; r < rows; ++r) gather_tile(shape, u.row(t + r), i * tile, in + r * tile);
+      advance_tile(modes, coefficients, tile_state, in, out, rows);
+      for (std::size_t r = 0; r < rows; ++r) scatter_tile(shape, out + r * tile, i * tile, y.row(t + r));
+    }
+  }
+}
+
+/// The whole layer over a chunk of one sequence; see scan_tiles.
+template <std::floating_point T>
+DANAUS_KERNEL void scan(const Diagonal<T>& layer, View<const T, 2> u, T* state, View<T, 2> y) noexcept {
+  scan_tiles(layer, 0, layer.shape.tiles(), u, state, y);
+}
+
+/// One sample of each of u.extent(0) sequences: u, y (batch, channels), state (batch, state()).
+/// A tile's coefficients are read once for the whole batch.
+template <std::floating_point T>
+DANAUS_KERNEL void step(const Diagonal<T>& layer, View<const T, 2> u, View<T, 2> state, View<T, 2> y) noexcept {
+  for (std::size_t i = 0; i < layer.shape.tiles(); ++i) {
+    for (std::size_t b = 0; b < u.extent(0); ++b) {
+      scan_tiles(layer, i, i + 1, View<const T, 2>(u.row(b), {1, layer.shape.channels}), state.row(b),
+                 View<T, 2>(y.row(b), {1, layer.shape.channels}));
+    }
+  }
+}
+
+}  // namespace DANAUS_ISA
+}  // namespace danaus

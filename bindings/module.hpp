@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "arrays.hpp"
+
+namespace danaus::bindings {
+
+using namespace nb::literals;
+
+void bind_ssm(nb::module_& m);
+void bind_hippo(nb::module_& m);
+void bind_model(nb::module_& m);
+
+}  // namespace danaus::bindings

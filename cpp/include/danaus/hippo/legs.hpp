@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <span>
+#include <type_traits>
+
+#include <danaus/core/buffer.hpp>
+#include <danaus/core/view.hpp>
+#include <danaus/core/workspace.hpp>
+#include <danaus/hippo/measures.hpp>
+
+// The plain data of the exact LegS memory
+//   x_n(t) = (1/t) int_0^t u(s) r_n P_n(2s/t - 1) ds,   n < N,
+// where sample k of u holds over [t_k, t_{k+1}). No vectors here: every instruction set shares it.
+namespace danaus {
+
+/// What all LegS memories of one order share.
+///
+/// Kernels run on Legendre polynomials rescaled so that a step of the recurrence is one product off
+/// the critical path and one fused operation:  p_{m+1} = (growth_m x) p_m - p_{m-1},  p_0 = 1,
+/// p_1 = x,  P_m = scale_m p_m.  All |p_m| stay below 2 sqrt(m + 1) on [-1, 1].
+struct LegsTables {
+  std::size_t order = 0;   // N
+  std::size_t chunk = 0;   // samples that wait before they are folded into the coefficients
+  std::size_t half = 0;    // Gauss nodes at x >= 0
+  std::size_t stride = 0;  // of `basis`: half, rounded up to whole blocks
+  Buffer<double> growth;   // (N + 2)
+  Buffer<double> scale;    // (N + 2)
+  Buffer<double> root;     // (N) r_n
+  Buffer<double> node;     // (half)
+  Buffer<double> weight;   // (half) half the quadrature weight: the measure is uniform over [0, 1]
+  Buffer<double> basis;    // (N, stride) r_n P_n(node)
+};
+
+/// How many samples a memory of order n gathers by default: enough that folding them in, which
+/// costs O(n^2), is the smaller part of the work.
+inline std::size_t legs_chunk(std::size_t order) noexcept {
+  return std::bit_ceil(order < 32 ? std::size_t{256} : 8 * order);
+}
+
+/// Points that kernels take at once: tables and scratch are padded to whole blocks.
+inline constexpr std::size_t legs_block = 64;
+
+/// O(N^2) time and memory. `chunk` = 0 takes legs_chunk(order). The bits of a memory depend on it.
+inline LegsTables legs_tables(std::size_t order, std::size_t chunk = 0) {
+  DANAUS_EXPECTS(order > 0);
+  LegsTables t;
+  t.order = order;
+  t.chunk = chunk == 0 ? legs_chunk(order) : chunk;
+  t.half = (order + 1) / 2;
+  t.stride = (t.half + legs_block - 1) / legs_block * legs_block;
+  t.growth.resize(order + 2);
+  t.scale.assign(order + 3, 1);
+  for (std::size_t m = 0; m < order + 2; ++m) {
+    const double k = static_cast<double>(m);
+    if (m > 0) t.scale[m + 1] = k / (k + 1) * t.scale[m - 1];
+    t.growth[m] = (2 * k + 1) / (k + 1) * t.scale[m] / t.scale[m + 1];
+  }
+  for (std::size_t n = 0; n < order; ++n) t.root.push_back(legendre_root(n));
+  t.node.resize(t.half);
+  t.weight.resize(t.half);
+  gauss_legendre(order, t.node, t.weight);
+  t.basis.assign(order * t.stride, 0);
+  for (std::size_t i = 0; i < t.half; ++i) {
+    t.weight[i] *= t.node[i] == 0 ? 0.25 : 0.5;  // the middle node is its own mirror image
+    double before = 0, value = 1;
+    for (std::size_t n = 0; n < order; ++n) {
+      const double k = static_cast<double>(n), next = ((2 * k + 1) * t.node[i] * value - k * before) / (k + 1);
+      t.basis[n * t.stride + i] = t.root[n] * value;
+      before = value;
+      value = next;
+    }
+  }
+  return t;
+}
+
+/// A memory of `channels` signals: one flat array of doubles that the caller owns, so that saving
+/// and restoring it is a copy. All zeros is the empty memory. Its parts, in order:
+///   start, pending; coefficients (N, channels) of [0, start); the end times (chunk) and the
+///   samples (chunk, channels) of the `pending` cells that follow `start`.
+template <class D>
+struct LegsState {
+  D* data;
+  std::size_t order;
+  std::size_t chunk;
+  std::size_t channels;
+
+  DANAUS_INLINE LegsState(D* memory, const LegsTables& tables, std::size_t width) noexcept
+      : data(memory), order(tables.order), chunk(tables.chunk), channels(width) {}
+  template <class U>
+    requires std::is_same_v<const U, D>
+  DANAUS_INLINE LegsState(const LegsState<U>& other) noexcept
+      : data(other.data), order(other.order), chunk(other.chunk), channels(other.channels) {}
+
+  DANAUS_INLINE std::size_t size() const noexcept { return 2 + order * channels + chunk + chunk * channels; }
+  DANAUS_INLINE D& start() const noexcept { return data[0]; }
+  DANAUS_INLINE D& pending() const noexcept { return data[1]; }
+  DANAUS_INLINE D* coefficients() const noexcept { return data + 2; }
+  DANAUS_INLINE D* ends() const noexcept { return coefficients() + order * channels; }
+  DANAUS_INLINE D* samples() const noexcept { return ends() + chunk; }
+  DANAUS_INLINE std::size_t cells() const noexcept { return static_cast<std::size_t>(pending()); }
+  /// The end of the last cell: the memory spans [0, time).
+  DANAUS_INLINE double time() const noexcept { return cells() == 0 ? start() : ends()[cells() - 1]; }
+
+  /// Lets samples (L, channels) wait, as many as the chunk has room for; returns how many. `ends`
+  /// are the ends of their cells, or nullptr: one unit of time each. A full chunk is to be folded in
+  /// before more come.
+  template <class T>
+  DANAUS_INLINE std::size_t push(View<const T, 2> samples, const double* ends_given) const noexcept {
+    const std::size_t cell = cells(), room = chunk - cell;
+    const std::size_t count = samples.extent(0) < room ? samples.extent(0) : room;
+    const double now = time();
+    D* const end = ends() + cell;
+    D* const to = this->samples() + cell * channels;
+    for (std::size_t k = 0; k < count; ++k)
+      end[k] = ends_given == nullptr ? now + static_cast<double>(k + 1) : ends_given[k];
+    for (std::size_t k = 0; k < count; ++k)
+      for (std::size_t c = 0; c < channels; ++c) to[k * channels + c] = static_cast<double>(samples(k, c));
+    pending() = static_cast<double>(cell + count);
+    return count;
+  }
+  DANAUS_INLINE bool full() const noexcept { return cells() == chunk; }
+};
+
+/// The run functions of one instruction set; legs_kernels<T>() in hippo/legs_kernels.hpp fills it.
+template <class T>
+struct LegsKernels {
+  std::size_t (*workspace_bytes)(const LegsTables&, std::size_t channels) noexcept;
+  void (*absorb)(const LegsTables&, LegsState<double>, View<const T, 2> samples, const double* ends,
+                 Workspace) noexcept;
+  void (*settle)(const LegsTables&, LegsState<double>, Workspace) noexcept;
+  void (*coefficients)(const LegsTables&, LegsState<const double>, View<T, 2> out, Workspace) noexcept;
+  void (*merge)(const LegsTables&, LegsState<double> first, LegsState<const double> second, Workspace) noexcept;
+  void (*reconstruct)(const LegsTables&, LegsState<const double>, std::span<const double> times, View<T, 2> out,
+                      Workspace) noexcept;
+};
+
+}  // namespace danaus

@@ -5,7 +5,6 @@
 #include "module.hpp"
 #include "table.hpp"
 
-
 namespace danaus::bindings {
 namespace {
 
@@ -77,7 +76,8 @@ void bind_memory(nb::module_& m, const char* name) {
           [](M& self, const Array& state) {
             const Input<double> in("hippo.Memory", "state", state);
             self.restore(in.span());
-          });
+          },
+          nb::for_getter(nb::rv_policy::automatic));
 }
 
 }  // namespace

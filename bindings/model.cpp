@@ -10,7 +10,6 @@
 #include "pool.hpp"
 #include "table.hpp"
 
-
 namespace danaus::bindings {
 namespace {
 
@@ -178,7 +177,7 @@ void bind_model(nb::module_& m) {
            "outputs.")
       .def("run", &ModelStream::run, "u"_a, nb::kw_only(), "out"_a = nb::none(),
            "A chunk (length, channels) of any length; what does not fill a frame waits for the next call.")
-      .def_prop_rw("state", &ModelStream::state, &ModelStream::set_state,
+      .def_prop_rw("state", &ModelStream::state, &ModelStream::set_state, nb::for_getter(nb::rv_policy::automatic),
                    "Everything remembered, a copy; put back, it resumes bit for bit.")
       .def_prop_ro("pending", &ModelStream::pending, "Rows of an unfinished frame.")
       .def("reset", &ModelStream::reset, "Forgets everything.")
@@ -200,6 +199,7 @@ void bind_model(nb::module_& m) {
       .def_prop_ro("vocabulary", [](const Model& model) { return model.network().vocabulary; })
       .def_prop_ro("reduces", [](const Model& model) { return model.network().reduces; })
       .def_prop_ro("causal", [](const Model& model) { return !model.network().bidirectional; })
+      .def_prop_ro("parameters", [](const Model& model) { return model.network().scalars; })
       .def_prop_ro("macs", [](const Model& model) { return step_macs(model.network()); })
       .def_prop_ro("state_size", [](const Model& model) { return model.network().state_size; })
       .def_prop_ro("poles", &poles_of);

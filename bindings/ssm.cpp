@@ -9,12 +9,12 @@
 
 #include <danaus/core/buffer.hpp>
 #include <danaus/fft/convolve.hpp>
+#include <danaus/linalg/eigen.hpp>
 #include <danaus/ssm/kernel.hpp>
 
 #include "module.hpp"
 #include "pool.hpp"
 #include "table.hpp"
-
 
 namespace danaus::bindings {
 namespace {
@@ -134,7 +134,7 @@ void bind_layer(nb::module_& m, const char* name, const char* stream_name) {
            "One sample of every sequence: (H,) or (batch, H).")
       .def("run", &S::run, "u"_a.noconvert(), nb::kw_only(), "out"_a = nb::none(), "threads"_a = 1,
            "A chunk of any length: (length, H) or (batch, length, H).")
-      .def_prop_rw("state", &S::state, &S::set_state,
+      .def_prop_rw("state", &S::state, &S::set_state, nb::for_getter(nb::rv_policy::automatic),
                    "Everything remembered, a copy; put back, it resumes bit for bit.")
       .def("reset", &S::reset, "Forgets everything.")
       .def("copy", &S::copy, "An independent stream in the same state.");
@@ -223,12 +223,37 @@ std::pair<Result<Complex>, Result<Complex>> discretize_modes(const Array& a, con
   return {delta, gain};
 }
 
+Result<Complex> complex_array(const std::vector<Complex>& values) {
+  Result<Complex> copy = make_array<Complex>({values.size()});
+  std::copy(values.begin(), values.end(), copy.data());
+  return copy;
+}
+
+/// Dense A (N, N), B (N), C (N): a, b, c of the diagonal system, and the condition of the passage.
+nb::tuple diagonalize_dense(const Array& a, const Array& b, const Array& c) {
+  const char* const where = "ssm.from_state_space";
+  const Input<double> dense(where, "A", a), in(where, "B", b), out(where, "C", c);
+  if (dense.ndim() != 2 || dense.shape(0) != dense.shape(1) || dense.size() == 0) {
+    wrong_shape(where, "A", "(N, N)", dense.shape());
+  }
+  const std::size_t n = dense.shape(0);
+  expect_shape(where, "B", in.shape(), {n});
+  expect_shape(where, "C", out.shape(), {n});
+  Diagonalized system;
+  const Outcome outcome = diagonalize(View<const double, 2>(dense.data(), {n, n}), in.span(), out.span(), system);
+  if (outcome != Outcome::ok) {
+    throw nb::value_error("ssm.from_state_space: A must be diagonalisable, its eigenvectors do not span the space");
+  }
+  return nb::make_tuple(complex_array(system.a), complex_array(system.b), complex_array(system.c), system.condition);
+}
+
 }  // namespace
 
 void bind_ssm(nb::module_& m) {
   bind_layer<float>(m, "Diagonal32", "DiagonalStream32");
   bind_layer<double>(m, "Diagonal64", "DiagonalStream64");
   m.def("discretize", &discretize_modes, "a"_a, "c"_a, "dt"_a, "method"_a, "length"_a = 0.0);
+  m.def("diagonalize", &diagonalize_dense, "a"_a, "b"_a, "c"_a);
   m.def("kernel32", &make_kernel<float>, "delta"_a, "gain"_a, "length"_a, "out"_a = nb::none(), "threads"_a = 1);
   m.def("kernel64", &make_kernel<double>, "delta"_a, "gain"_a, "length"_a, "out"_a = nb::none(), "threads"_a = 1);
   m.def("convolve32", &convolve<float>, "u"_a, "k"_a, "out"_a = nb::none(), "threads"_a = 1);

@@ -38,7 +38,7 @@ DANAUS_INLINE void read_twisted(const FourierPlan<T>& plan, std::size_t count, s
 /// u and y (length, channels), k (channels, taps); plan.length >= length; y may be u. In the ring
 /// x^n = i a product of two real polynomials keeps its first n coefficients in the real parts and
 /// the rest in the imaginary parts: no zero padding. Three complex transforms of n points. Error:
-/// about 1e-7 (float), 2e-16 (double) times log2(n) |u|_2 |k|_2.
+/// about 1e-7 (float), 2e-16 (double) times log2(4 n) |u|_2 |k|_2.
 template <std::floating_point T>
 DANAUS_INLINE void convolve_tile(const FourierPlan<T>& plan, std::size_t first, View<const T, 2> u, View<const T, 2> k,
                                  View<T, 2> y, Workspace scratch) noexcept {

@@ -25,14 +25,13 @@ struct Scratch {
   }
   DANAUS_INLINE Scratch(const LegsTables& t, std::size_t width, Workspace& space) noexcept {
     const std::size_t n = t.order, points = rows(t), sum = width == 1 ? lg::lanes : width;
-    moments = {t.growth.data(),
-               n + 1,
-               width,
-               space.take<double>((n + 1) * sum),
-               space.take<double>(points),
-               space.take<double>(points * width),
-               space.take<double>(points * width),
-               width == 1 ? nullptr : space.take<double>((n + 1) * legs_block)};
+    moments = {t.growth.data(), n + 1, width};
+    moments.sums = space.take<double>((n + 1) * sum);
+    moments.x = space.take<double>(points);
+    moments.change = space.take<double>(points);
+    moments.even = space.take<double>(points * width);
+    moments.odd = space.take<double>(points * width);
+    if (width > 1) moments.basis = space.take<double>((n + 1) * legs_block);
     even = space.take<double>(t.stride * width);
     odd = space.take<double>(t.stride * width);
     first = space.take<double>(n * width);
@@ -40,7 +39,7 @@ struct Scratch {
   }
   DANAUS_INLINE static constexpr std::size_t bytes(const LegsTables& t, std::size_t width) noexcept {
     const std::size_t n = t.order, points = rows(t), sum = width == 1 ? lg::lanes : width;
-    return workspace_size<double>((n + 1) * sum) + workspace_size<double>(points) +
+    return workspace_size<double>((n + 1) * sum) + 2 * workspace_size<double>(points) +
            2 * workspace_size<double>(points * width) + workspace_size<double>((n + 1) * legs_block) +
            2 * workspace_size<double>(t.stride * width) + 2 * workspace_size<double>(n * width);
   }

@@ -28,10 +28,11 @@ struct LegsTables {
   std::size_t stride = 0;  // of `basis`: half, rounded up to whole blocks
   Buffer<double> growth;   // (N + 2)
   Buffer<double> scale;    // (N + 2)
+  Buffer<double> drift;    // (N + 2) growth_n p_n / (r_n P_n)
   Buffer<double> root;     // (N) r_n
   Buffer<double> node;     // (half)
   Buffer<double> weight;   // (half) half the quadrature weight: the measure is uniform over [0, 1]
-  Buffer<double> basis;    // (N, stride) r_n P_n(node)
+  Buffer<double> basis;    // (N + 1, stride) r_n P_n(node); the last row is zero
 };
 
 /// How many samples a memory of order n gathers by default: enough that folding them in, which
@@ -52,17 +53,19 @@ inline LegsTables legs_tables(std::size_t order, std::size_t chunk = 0) {
   t.half = (order + 1) / 2;
   t.stride = (t.half + legs_block - 1) / legs_block * legs_block;
   t.growth.resize(order + 2);
+  t.drift.resize(order + 2);
   t.scale.assign(order + 3, 1);
   for (std::size_t m = 0; m < order + 2; ++m) {
     const double k = static_cast<double>(m);
     if (m > 0) t.scale[m + 1] = k / (k + 1) * t.scale[m - 1];
     t.growth[m] = (2 * k + 1) / (k + 1) * t.scale[m] / t.scale[m + 1];
+    t.drift[m] = t.growth[m] / (legendre_root(m) * t.scale[m]);
   }
   for (std::size_t n = 0; n < order; ++n) t.root.push_back(legendre_root(n));
   t.node.resize(t.half);
   t.weight.resize(t.half);
   gauss_legendre(order, t.node, t.weight);
-  t.basis.assign(order * t.stride, 0);
+  t.basis.assign((order + 1) * t.stride, 0);
   for (std::size_t i = 0; i < t.half; ++i) {
     t.weight[i] *= t.node[i] == 0 ? 0.25 : 0.5;  // the middle node is its own mirror image
     double before = 0, value = 1;

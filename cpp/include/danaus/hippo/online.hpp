@@ -37,12 +37,10 @@ DANAUS_KERNEL void scatter(const double* from, std::size_t width, std::size_t ro
     simd::each<double>(channels, [&]<class V>(std::size_t c) { simd::store(simd::load<V>(from + c), to + c); });
 }
 
-/// The points of one half of the nodes, x = shift + scale * node, weighted with the even part plus
-/// `sign` times the odd part of the signal there.
-DANAUS_KERNEL void fill_nodes(const LegsTables& t, const Scratch& s, double shift, double scale, double share,
-                              double sign) noexcept {
+/// m.even <- the weights of one half of the nodes, times the even part plus `sign` times the odd
+/// part of the signal there, times `share`.
+DANAUS_KERNEL void weigh_nodes(const LegsTables& t, const Scratch& s, double share, double sign) noexcept {
   const lg::Moments& m = s.moments;
-  for (std::size_t i = 0; i < t.half; ++i) m.x[i] = shift + sign * scale * t.node.data()[i];
   if (m.width == 1) {
     simd::each<double>(t.half, [&]<class V>(std::size_t i) {
       const V weight = simd::load<V>(t.weight.data() + i) * V(share);
@@ -50,48 +48,55 @@ DANAUS_KERNEL void fill_nodes(const LegsTables& t, const Scratch& s, double shif
     });
     return;
   }
+  using V = lg::Lanes;
   for (std::size_t i = 0; i < t.half; ++i) {
-    const double weight = t.weight.data()[i] * share;
-    const std::size_t row = i * m.width;
-    for (std::size_t c = row; c < row + m.width; c += lg::lanes) {
-      using V = lg::Lanes;
-      simd::store(V(weight) * fma(V(sign), simd::load<V>(s.odd + c), simd::load<V>(s.even + c)), m.even + c);
-    }
+    const V weight(t.weight.data()[i] * share);
+    for (std::size_t c = i * m.width; c < (i + 1) * m.width; c += lg::lanes)
+      simd::store(weight * fma(V(sign), simd::load<V>(s.odd + c), simd::load<V>(s.even + c)), m.even + c);
   }
 }
 
-/// Adds to s.moments an interval that covers `share` of the whole and has its middle at `shift`
-/// there. The signal on it is sum_n f_n r_n P_n; f (N, width).
-inline void add_interval(const LegsTables& t, const Scratch& s, const double* f, double shift, double share) noexcept {
-  const std::size_t width = s.moments.width;
+/// s.even, s.odd <- the parts of sum_n f_n r_n P_n at the nodes; f (N, width).
+inline void values_at_nodes(const LegsTables& t, const Scratch& s, const double* f) noexcept {
+  const std::size_t width = s.moments.width, step = 2 * t.stride;
   const double* const basis = t.basis.data();
-  if (width == 1) {
-    lg::evaluate(basis, t.stride, t.order, f, s.even, s.odd, t.stride);
-  } else {
-    for (std::size_t i = 0; i < t.half * width; ++i) s.even[i] = s.odd[i] = 0;
-    lg::add_product({basis, 1, 2 * t.stride}, t.half, (t.order + 1) / 2, f, 2 * width, s.even, width, width);
-    lg::add_product({basis + t.stride, 1, 2 * t.stride}, t.half, t.order / 2, f + width, 2 * width, s.odd, width,
-                    width);
-  }
-  for (const double sign : {1.0, -1.0}) {
-    fill_nodes(t, s, shift, share, share, sign);
-    lg::add(s.moments, s.moments.even, t.half);
-  }
+  if (width == 1) return lg::evaluate(basis, t.stride, t.order, f, s.even, s.odd, t.stride);
+  for (std::size_t i = 0; i < t.half * width; ++i) s.even[i] = s.odd[i] = 0;
+  lg::add_product({basis, 1, step}, t.half, (t.order + 1) / 2, f, 2 * width, s.even, width, width);
+  lg::add_product({basis + t.stride, 1, step}, t.half, t.order / 2, f + width, 2 * width, s.odd, width, width);
 }
 
 /// s.first <- the coefficients over [0, a + b) of the signal that s.first describes on [0, a) and
-/// s.chunk on [a, a + b).
+/// s.chunk on [a, a + b). With g the share of b, the past's node x moves by -g (1 + x), and only what
+/// that changes is summed up, so that rounding errors, too, are a fraction g: in a long stream they
+/// do not add up to more than the logarithm of its length.
 inline void join(const LegsTables& t, const Scratch& s, double a, double b) noexcept {
-  const std::size_t width = s.moments.width;
-  const double whole = a + b;
   lg::Moments m = s.moments;
+  m.rows = t.order;
+  const double past = a / (a + b), added = b / (a + b);
+  const double* const node = t.node.data();
   lg::open(m);
-  add_interval(t, s, s.first, -b / whole, a / whole);
-  add_interval(t, s, s.chunk, a / whole, b / whole);
+  values_at_nodes(t, s, s.first);
+  for (const double sign : {1.0, -1.0}) {
+    for (std::size_t i = 0; i < t.half; ++i) {
+      m.change[i] = -added * (1 + sign * node[i]);
+      m.x[i] = sign * node[i] + m.change[i];
+    }
+    weigh_nodes(t, s, past, sign);
+    lg::add(m, {t.basis.data(), t.stride, t.drift.data(), sign}, t.half);
+  }
+  values_at_nodes(t, s, s.chunk);
+  for (const double sign : {1.0, -1.0}) {
+    for (std::size_t i = 0; i < t.half; ++i) m.x[i] = past + sign * added * node[i];
+    weigh_nodes(t, s, added, sign);
+    lg::add(m, m.even, t.half);
+  }
   lg::close(m);
-  for (std::size_t n = 0; n < t.order; ++n)
-    for (std::size_t c = 0; c < width; ++c)
-      s.first[n * width + c] = t.root.data()[n] * t.scale.data()[n] * m.sums[n * width + c];
+  for (std::size_t n = 0; n < t.order; ++n) {
+    const double scale = t.root.data()[n] * t.scale.data()[n];
+    double* const x = s.first + n * m.width;
+    for (std::size_t c = 0; c < m.width; ++c) x[c] = past * x[c] + scale * m.sums[n * m.width + c];
+  }
 }
 
 /// out (N, channels) <- the coefficients over [0, state.time()); `out` may be the state's own.

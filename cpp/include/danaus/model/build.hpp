@@ -26,6 +26,11 @@ class Builder {
     const std::size_t version = description.at("version").size();
     require(version == 1, [&] { return "model.load: version must be 1, is " + std::to_string(version); });
     describe(description);
+    for (const Tensor& t : file.tensors()) {
+      std::size_t count = 1;
+      for (const std::size_t extent : t.shape) count *= extent;
+      network_.scalars += count;
+    }
     width_ = network_.channels;
     add_layers(description.at("layers"));
     finish();

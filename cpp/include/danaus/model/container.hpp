@@ -17,6 +17,7 @@
 #include <danaus/model/file.hpp>
 #include <danaus/model/json.hpp>
 #include <danaus/model/tensor.hpp>
+#include <danaus/model/text.hpp>
 
 namespace danaus {
 
@@ -65,7 +66,7 @@ class Container {
 
   const Tensor& at(std::string_view name) const {
     const Tensor* const tensor = find(name);
-    if (tensor == nullptr) raise("container.at: must hold the tensor " + quoted(name) + ", has " + near(name));
+    if (tensor == nullptr) raise(concat("container.at: must hold the tensor ", quoted(name), ", has ", near(name)));
     return *tensor;
   }
 
@@ -79,48 +80,47 @@ class Container {
 
  private:
   static std::string_view header(std::span<const std::byte> all) {
-    require(all.size() >= 8,
-            [&] { return "container.open: must hold at least 8 bytes, holds " + std::to_string(all.size()); });
+    require(all.size() >= 8, [&] { return concat("container.open: must hold at least 8 bytes, holds ", all.size()); });
     std::uint64_t size = 0;
     std::memcpy(&size, all.data(), sizeof size);
     require(size <= header_limit, [&] {
-      return "container.open: the header must have at most " + std::to_string(header_limit) + " bytes, has " +
-             std::to_string(size) + " (is this a safetensors file?)";
+      return concat("container.open: the header must have at most ", header_limit, " bytes, has ", size,
+                    " (is this a safetensors file?)");
     });
     require(size <= all.size() - 8, [&] {
-      return "container.open: the header must end within the " + std::to_string(all.size()) + " bytes, has " +
-             std::to_string(size) + " bytes";
+      return concat("container.open: the header must end within the ", all.size(), " bytes, has ", size, " bytes");
     });
     const std::string_view text(reinterpret_cast<const char*>(all.data()) + 8, static_cast<std::size_t>(size));
-    require(text.substr(0, 1) == "{",
-            [&] { return "container.open: the header must begin with {, begins with " + quoted(text.substr(0, 1)); });
+    require(text.substr(0, 1) == "{", [&] {
+      return concat("container.open: the header must begin with {, begins with ", quoted(text.substr(0, 1)));
+    });
     return text;
   }
 
-  [[noreturn]] static void refuse(std::string_view name, const std::string& what) {
-    raise("container.open: tensor " + quoted(name) + " must " + what);
+  template <class... Piece>
+  [[noreturn]] static void refuse(std::string_view name, const Piece&... what) {
+    raise(concat("container.open: tensor ", quoted(name), " must ", what...));
   }
 
   static Tensor tensor(std::string_view name, const Json& entry, std::span<const std::byte> data) {
     const Json type = entry.at("dtype"), extents = entry.at("shape"), offsets = entry.at("data_offsets");
     const std::optional<DType> dtype = dtype_named(type.text());
-    if (!dtype) refuse(name, "have a dtype of the format, has " + quoted(type.text()));
+    if (!dtype) refuse(name, "have a dtype of the format, has ", quoted(type.text()));
     const std::size_t rank = extents.kind() == JsonKind::array ? extents.count() : 0;
-    if (rank > rank_limit) refuse(name, "have at most 32 dimensions, has " + std::to_string(rank));
+    if (rank > rank_limit) refuse(name, "have at most 32 dimensions, has ", rank);
     Shape shape;
     shape.reserve(rank);
     for (const Json extent : extents.elements()) shape.push_back(extent.size());
 
     if (offsets.count() != 2) offsets.fail("elements", "an array of two offsets");
     const std::size_t begin = offsets.at(0).size(), end = offsets.at(1).size();
-    const auto range = [&] { return "has bytes " + std::to_string(begin) + " to " + std::to_string(end); };
-    if (begin > end) refuse(name, "begin before it ends, " + range());
-    if (end > data.size()) refuse(name, "end within the " + std::to_string(data.size()) + " bytes of data, " + range());
+    const auto range = [&] { return concat(", has bytes ", begin, " to ", end); };
+    if (begin > end) refuse(name, "begin before it ends", range());
+    if (end > data.size()) refuse(name, "end within the ", data.size(), " bytes of data", range());
     const std::optional<std::size_t> size = detail::tensor_bytes(*dtype, shape);
-    if (!size) refuse(name, "be a whole number of bytes that fits in memory, has shape " + shape_text(shape));
+    if (!size) refuse(name, "be a whole number of bytes that fits in memory, has shape ", shape_text(shape));
     if (*size != end - begin) {
-      refuse(name,
-             "take the " + std::to_string(*size) + " bytes of " + type.string() + shape_text(shape) + ", " + range());
+      refuse(name, "take the ", *size, " bytes of ", type.text(), shape_text(shape), range());
     }
     return {std::string(name), *dtype, std::move(shape), data.subspan(begin, end - begin)};
   }
@@ -134,14 +134,12 @@ class Container {
     for (const Tensor& tensor : tensors_) {
       const auto begin = static_cast<std::size_t>(tensor.bytes.data() - data.data());
       if (begin != covered) {
-        refuse(tensor.name, "begin at byte " + std::to_string(covered) + " of the data, where the one before ends, " +
-                                "begins at " + std::to_string(begin));
+        refuse(tensor.name, "begin at byte ", covered, " of the data, where the one before ends, begins at ", begin);
       }
       covered += tensor.bytes.size();
     }
     require(covered == data.size(), [&] {
-      return "container.open: the tensors must cover the " + std::to_string(data.size()) + " bytes of data, cover " +
-             std::to_string(covered);
+      return concat("container.open: the tensors must cover the ", data.size(), " bytes of data, cover ", covered);
     });
   }
 
@@ -156,8 +154,8 @@ class Container {
     const std::size_t last = std::min(tensors_.size(), std::max<std::size_t>(place + 4, 8));
     const std::size_t first = last > 8 ? last - 8 : 0;
     std::string list = first > 0 ? "..., " : "";
-    for (std::size_t i = first; i < last; ++i) list += (i > first ? ", " : "") + quoted(tensors_[i].name);
-    return tensors_.empty() ? "none" : list + (last < tensors_.size() ? ", ..." : "");
+    for (std::size_t i = first; i < last; ++i) list += concat(i > first ? ", " : "", quoted(tensors_[i].name));
+    return tensors_.empty() ? "none" : concat(list, last < tensors_.size() ? ", ..." : "");
   }
 
   FileBytes file_;

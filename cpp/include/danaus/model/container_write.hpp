@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
@@ -37,7 +36,8 @@ inline std::string json_string(std::string_view text) {
   std::string out = "\"";
   for (std::size_t i = 0; i < text.size();) {
     const std::size_t length = utf8_length(text.substr(i));
-    require(length > 0, [&] { return "container.write: names and metadata must be UTF-8, has " + quoted(text); });
+    require(length > 0,
+            [&] { return concat("container.write: names and metadata must be UTF-8, has ", quoted(text)); });
     if (static_cast<unsigned char>(text[i]) < 0x20) {
       std::array<char, 8> escape{};
       std::snprintf(escape.data(), escape.size(), "\\u%04x", static_cast<unsigned>(text[i]));
@@ -48,13 +48,14 @@ inline std::string json_string(std::string_view text) {
     }
     i += length;
   }
-  return out + '"';
+  out += '"';
+  return out;
 }
 
 inline std::string joined(const Shape& extents) {
   std::string out;
-  for (const std::size_t extent : extents) out += (out.empty() ? "" : ",") + std::to_string(extent);
-  return "[" + out + "]";
+  for (const std::size_t extent : extents) out += concat(out.empty() ? "[" : ",", extent);
+  return out.empty() ? "[]" : concat(out, "]");
 }
 
 inline void expect_writable(const std::vector<const Tensor*>& tensors) {
@@ -63,9 +64,8 @@ inline void expect_writable(const std::vector<const Tensor*>& tensors) {
     require(tensor->shape.size() <= Container::rank_limit &&
                 tensor_bytes(tensor->dtype, tensor->shape) == tensor->bytes.size(),
             [&] {
-              return "container.write: tensor " + quoted(tensor->name) + " must have the bytes of " +
-                     std::string(dtype_name(tensor->dtype)) + shape_text(tensor->shape) + ", has " +
-                     std::to_string(tensor->bytes.size());
+              return concat("container.write: tensor ", quoted(tensor->name), " must have the bytes of ",
+                            dtype_name(tensor->dtype), shape_text(tensor->shape), ", has ", tensor->bytes.size());
             });
     names.push_back(tensor->name);
   }
@@ -73,8 +73,8 @@ inline void expect_writable(const std::vector<const Tensor*>& tensors) {
   std::sort(names.begin(), names.end());
   const auto twice = std::adjacent_find(names.begin(), names.end());
   require(twice == names.end(), [&] {
-    return "container.write: every tensor must have a name of its own, other than __metadata__; has " + quoted(*twice) +
-           " twice";
+    return concat("container.write: every tensor must have a name of its own, other than __metadata__; has ",
+                  quoted(*twice), " twice");
   });
 }
 
@@ -93,27 +93,25 @@ inline std::vector<std::byte> safetensors_bytes(std::span<const Tensor> tensors,
   std::string header;
   for (const auto& [key, value] : metadata) {
     header +=
-        (header.empty() ? "{\"__metadata__\":{" : ",") + detail::json_string(key) + ":" + detail::json_string(value);
+        concat(header.empty() ? "{\"__metadata__\":{" : ",", detail::json_string(key), ":", detail::json_string(value));
   }
   header += header.empty() ? "{" : "}";
   std::size_t end = 0;
   for (const Tensor* const tensor : order) {
     const std::size_t begin = end;
     end += tensor->bytes.size();
-    header += (header.size() > 1 ? "," : "") + detail::json_string(tensor->name) + ":{\"dtype\":\"" +
-              std::string(dtype_name(tensor->dtype)) + "\",\"shape\":" + detail::joined(tensor->shape) +
-              ",\"data_offsets\":" + detail::joined({begin, end}) + "}";
+    header += concat(header.size() > 1 ? "," : "", detail::json_string(tensor->name), ":{\"dtype\":\"",
+                     dtype_name(tensor->dtype), "\",\"shape\":", detail::joined(tensor->shape),
+                     ",\"data_offsets\":", detail::joined({begin, end}), "}");
   }
   header += "}";
   header.resize((header.size() + 7) / 8 * 8, ' ');
   require(header.size() <= Container::header_limit, [] { return "container.write: the header must be below 100 MB"; });
 
-  std::vector<std::byte> file;
-  file.reserve(8 + header.size() + end);
+  std::vector<std::byte> file(8 + header.size() + end);
+  std::byte* next = file.data();
+  const auto append = [&next](std::span<const std::byte> bytes) { next = std::copy(bytes.begin(), bytes.end(), next); };
   const std::uint64_t size = header.size();
-  const auto append = [&file](std::span<const std::byte> bytes) {
-    file.insert(file.end(), bytes.begin(), bytes.end());
-  };
   append(std::as_bytes(std::span(&size, 1)));
   append(std::as_bytes(std::span(header)));
   for (const Tensor* const tensor : order) append(tensor->bytes);
@@ -133,8 +131,8 @@ inline void write_safetensors(const std::string& path, std::span<const Tensor> t
   if (written) return;
   const int code = errno;
   if (file != nullptr) std::remove(part.c_str());
-  raise<FileError>("file.write: " + quoted(path, 400) +
-                   " must be a file that can be written: " + std::generic_category().message(code));
+  raise<FileError>(concat("file.write: ", quoted(path, 400),
+                          " must be a file that can be written: ", std::generic_category().message(code)));
 }
 
 }  // namespace danaus

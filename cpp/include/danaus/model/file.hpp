@@ -87,8 +87,8 @@ class FileBytes {
   using Stream = std::unique_ptr<std::FILE, Close>;
 
   [[noreturn]] static void refuse(const std::string& path, int code) {
-    raise<FileError>("file.open: " + quoted(path, 400) +
-                     " must be a file that can be read: " + std::generic_category().message(code));
+    raise<FileError>(concat("file.open: ", quoted(path, 400),
+                            " must be a file that can be read: ", std::generic_category().message(code)));
   }
 
   /// Never waits, not even for the other end of a pipe.
@@ -106,7 +106,7 @@ class FileBytes {
     struct stat about{};
     if (::fstat(descriptor, &about) != 0) refuse(path, errno);
     if (S_ISDIR(about.st_mode)) refuse(path, EISDIR);
-    if (!S_ISREG(about.st_mode)) raise<FileError>("file.open: " + quoted(path, 400) + " must be a regular file");
+    if (!S_ISREG(about.st_mode)) raise<FileError>(concat("file.open: ", quoted(path, 400), " must be a regular file"));
 #else
     Stream file(std::fopen(path.c_str(), "rb"));
     if (file == nullptr) refuse(path, errno);

@@ -99,14 +99,14 @@ class Json {
   /// The member `key` of an object.
   Json at(std::string_view key) const {
     std::optional<Json> value = find(key);
-    if (!value) raise("json.at: " + path() + " must have the member " + quoted(key) + ", has " + keys());
+    if (!value) raise(concat("json.at: ", path(), " must have the member ", quoted(key), ", has ", keys()));
     return *std::move(value);
   }
 
   /// The element `index` of an array. Linear in the elements: to visit all, use `elements`.
   Json at(std::size_t index) const {
     expect(JsonKind::array, "at", "an array");
-    if (index >= node().size) fail("at", "an array of more than " + std::to_string(index));
+    if (index >= node().size) fail("at", concat("an array of more than ", index));
     std::uint32_t i = at_ + 1;
     for (; index > 0; --index) i = tape_->nodes[i].end;
     return Json(tape_, i);
@@ -117,7 +117,7 @@ class Json {
 
   /// Raises an Error of the form `area.function: <path> must be <wanted>, is <what this is>`.
   [[noreturn]] void fail(std::string_view function, std::string_view wanted) const {
-    raise("json." + std::string(function) + ": " + path() + " must be " + std::string(wanted) + ", is " + described());
+    raise(concat("json.", function, ": ", path(), " must be ", wanted, ", is ", described()));
   }
 
  private:
@@ -145,11 +145,11 @@ class Json {
   std::string described() const {
     switch (kind()) {
       case JsonKind::number:
-        return "the number " + std::string(scalar().substr(0, 40));
+        return concat("the number ", scalar().substr(0, 40));
       case JsonKind::string:
-        return "the string " + quoted(scalar());
+        return concat("the string ", quoted(scalar()));
       case JsonKind::array:
-        return "an array of " + std::to_string(node().size);
+        return concat("an array of ", node().size);
       case JsonKind::object:
         return "an object";
       default:
@@ -162,9 +162,9 @@ class Json {
     std::string list;
     std::uint32_t i = at_ + 1;
     for (std::size_t shown = 0; i < node().end && shown < 8; ++shown, i = tape_->nodes[i + 1].end) {
-      list += (shown > 0 ? ", " : "") + quoted(tape_->scalar(i), 40);
+      list += concat(shown > 0 ? ", " : "", quoted(tape_->scalar(i), 40));
     }
-    return list.empty() ? "none" : list + (i < node().end ? ", ..." : "");
+    return list.empty() ? "none" : concat(list, i < node().end ? ", ..." : "");
   }
 
   /// The parent is the nearest node before this one that ends after it.
@@ -173,10 +173,10 @@ class Json {
     const auto& nodes = tape_->nodes;
     std::uint32_t parent = at - 1;
     while (nodes[parent].end <= at) --parent;
-    if (nodes[parent].kind == JsonKind::object) return path(parent) + "." + shown_key(tape_->scalar(at - 1));
+    if (nodes[parent].kind == JsonKind::object) return concat(path(parent), ".", shown_key(tape_->scalar(at - 1)));
     std::size_t index = 0;
     for (std::uint32_t i = parent + 1; i < at; i = nodes[i].end) ++index;
-    return path(parent) + "[" + std::to_string(index) + "]";
+    return concat(path(parent), "[", index, "]");
   }
 
   static std::string shown_key(std::string_view key) {

@@ -49,7 +49,7 @@ class JsonParser {
 
   void document() {
     require(text_.size() < std::numeric_limits<std::uint32_t>::max(),
-            [&] { return "json.parse: " + tape_.name + " must be shorter than 4 GiB"; });
+            [&] { return concat("json.parse: ", tape_.name, " must be shorter than 4 GiB"); });
     tape_.nodes.reserve(std::min(text_.size() / 2 + 1, values_at_most()));
     skip_space();
     value(0);
@@ -77,9 +77,9 @@ class JsonParser {
   }
 
   [[noreturn]] void fail(const char* wanted) const {
-    const std::string has =
-        at_ < text_.size() ? "has " + quoted(std::string_view(text_).substr(at_), 12) : std::string("ends there");
-    raise("json.parse: " + tape_.name + " must have " + wanted + " at byte " + std::to_string(at_) + ", " + has);
+    const std::string has = at_ < text_.size() ? concat("has ", quoted(std::string_view(text_).substr(at_), 12))
+                                               : std::string("ends there");
+    raise(concat("json.parse: ", tape_.name, " must have ", wanted, " at byte ", at_, ", ", has));
   }
 
   std::size_t push(JsonKind kind, std::size_t begin, std::size_t size) {
@@ -153,8 +153,8 @@ class JsonParser {
     const auto twice = std::adjacent_find(keys.begin(), keys.end(),
                                           [&](auto a, auto b) { return tape_.scalar(a) == tape_.scalar(b); });
     if (twice == keys.end()) return;
-    raise("json.parse: " + tape_.name + " must have each key of an object once, has " + quoted(tape_.scalar(*twice)) +
-          " twice in the object at byte " + std::to_string(tape_.nodes[object].begin));
+    raise(concat("json.parse: ", tape_.name, " must have each key of an object once, has ",
+                 quoted(tape_.scalar(*twice)), " twice in the object at byte ", tape_.nodes[object].begin));
   }
 
   void word(std::string_view spelling, JsonKind kind) {

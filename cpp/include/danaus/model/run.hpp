@@ -12,8 +12,9 @@ struct Chunk {
   std::size_t steps = 0;
   bool reduce = false;           ///< mean and last layers give one row, that of the chunk's end
   const float* input = nullptr;  ///< (batch, steps * rows, channels)
-  float* states = nullptr;       ///< (batch, state_size)
+  float* states = nullptr;       ///< (batch, state_size), `apart` from one sequence to the next
   float* output = nullptr;       ///< (batch, steps or 1, outputs); null: only the states advance
+  std::size_t apart = 0;         ///< at least state_size; nobody asks in a batch of one
 };
 
 inline namespace DANAUS_ISA {
@@ -43,17 +44,16 @@ struct Passing {
 };
 
 /// Layers with a state.
-inline void run_sequences(const Layer& layer, const Chunk& chunk, std::size_t state_size, ConstRows x, Rows y,
-                          Workspace scratch) noexcept {
+inline void run_sequences(const Layer& layer, const Chunk& chunk, ConstRows x, Rows y, Workspace scratch) noexcept {
   float* const states = chunk.states + layer.state;
-  if (layer.kind == LayerKind::s4d && chunk.steps == 1) {  // a tile's coefficients serve the whole batch
-    return step(layer.forward, x, Rows(states, {chunk.batch, layer.forward.shape.state()}, {state_size, 1}), y);
+  if (layer.kind == LayerKind::s4d && x.extent(0) == chunk.batch) {  // a tile's coefficients serve the whole batch
+    return step(layer.forward, x, Rows(states, {chunk.batch, layer.forward.shape.state()}, {chunk.apart, 1}), y);
   }
   const std::size_t in = x.extent(0) / chunk.batch, out = y.extent(0) / chunk.batch;
   for (std::size_t b = 0; b < chunk.batch; ++b) {
     const ConstRows from = x.rows(b * in, in);
     const Rows to = y.rows(b * out, out);
-    float* const state = states + b * state_size;
+    float* const state = states + b * chunk.apart;
     switch (layer.kind) {
       case LayerKind::conv:
         convolve_rows(layer, from, state, to, scratch);
@@ -134,7 +134,7 @@ inline void run(const Network& network, const Chunk& chunk, Workspace scratch) n
     const Rows next = layer.works_in_place() ? passing.in_place(layer.out)
                                              : passing.other(reduces ? chunk.batch : count / layer.stride, layer.out);
     if (layer.remembers()) {
-      run_sequences(layer, chunk, network.state_size, passing.rows, next, scratch);
+      run_sequences(layer, chunk, passing.rows, next, scratch);
     } else {
       run_rows(layer, passing.rows, next);
     }

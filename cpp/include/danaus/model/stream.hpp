@@ -85,7 +85,7 @@ class Stream {
       });
     }
     expect_input(*network_, kernels_, "model.step", frames);
-    kernels_.run(*network_, Chunk{batch_, 1, false, frames.data(), states(0), out.data()}, scratch());
+    kernels_.run(*network_, Chunk{batch_, 1, false, frames.data(), states(0), out.data(), state_size()}, scratch());
   }
 
   /// Outputs that `run` gives for `count` more rows.
@@ -147,12 +147,15 @@ class Stream {
     if (const std::size_t waiting = pending(b); waiting > 0) {  // complete the frame that was begun
       const std::size_t taken = std::min(count, rows - waiting);
       float* const kept = state_.data() + b * state_size() + 1;
-      std::copy_n(samples, taken * channels, kept + waiting * channels);
+      if (waiting + taken < rows) {
+        std::copy_n(samples, taken * channels, kept + waiting * channels);
+        kept[-1] = static_cast<float>(waiting + taken);
+        return;
+      }
+      std::copy_n(kept, waiting * channels, frame_.data());
+      std::copy_n(samples, taken * channels, frame_.data() + waiting * channels);
       samples += taken * channels;
       count -= taken;
-      kept[-1] = static_cast<float>(waiting + taken);
-      if (waiting + taken < rows) return;
-      std::copy_n(kept, frame_size(), frame_.data());
       kept[-1] = 0;
       kernels_.run(*network_, Chunk{1, 1, false, frame_.data(), states(b), out}, scratch());
       out += network_->outputs;

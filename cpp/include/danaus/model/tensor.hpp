@@ -30,9 +30,10 @@ inline constexpr std::size_t any_extent = std::numeric_limits<std::size_t>::max(
 inline std::string shape_text(const Shape& shape) {
   std::string text = "[";
   for (std::size_t i = 0; i < shape.size(); ++i) {
-    text += (i > 0 ? ", " : "") + (shape[i] == any_extent ? std::string("?") : std::to_string(shape[i]));
+    text += concat(i > 0 ? ", " : "", shape[i] == any_extent ? "?" : std::to_string(shape[i]));
   }
-  return text + "]";
+  text += "]";
+  return text;
 }
 
 /// A named array in a container, row-major. `bytes` are the container's and may lie at any address.
@@ -73,8 +74,8 @@ std::vector<T> copy_as(std::span<const std::byte> from, Convert convert) {
 inline const Tensor& expect_shape(const Tensor& tensor, const Shape& expected) {
   const auto agrees = [](std::size_t got, std::size_t want) { return want == any_extent || got == want; };
   require(std::equal(tensor.shape.begin(), tensor.shape.end(), expected.begin(), expected.end(), agrees), [&] {
-    return "container.shape: tensor " + quoted(tensor.name) + " must have shape " + shape_text(expected) + ", has " +
-           shape_text(tensor.shape);
+    return concat("container.shape: tensor ", quoted(tensor.name), " must have shape ", shape_text(expected), ", has ",
+                  shape_text(tensor.shape));
   });
   return tensor;
 }
@@ -93,8 +94,8 @@ std::vector<T> elements_as(const Tensor& tensor) {
     case DType::f64:
       return detail::copy_as<T, double>(tensor.bytes, same);
     default:
-      raise("container.floats: tensor " + quoted(tensor.name) + " must be F16, BF16, F32 or F64, is " +
-            std::string(dtype_name(tensor.dtype)));
+      raise(concat("container.floats: tensor ", quoted(tensor.name), " must be F16, BF16, F32 or F64, is ",
+                   dtype_name(tensor.dtype)));
   }
 }
 

@@ -5,8 +5,24 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace danaus {
+
+/// The pieces of a message one behind the other: strings, and integers in decimal.
+template <class... Piece>
+std::string concat(const Piece&... pieces) {
+  std::string text;
+  const auto append = [&text](const auto& piece) {
+    if constexpr (std::is_integral_v<std::remove_cvref_t<decltype(piece)>>) {
+      text += std::to_string(piece);
+    } else {
+      text += piece;
+    }
+  };
+  (append(pieces), ...);
+  return text;
+}
 
 /// Bytes of the UTF-8 sequence that `text` begins with; 0 where there is none or it is not well
 /// formed: overlong forms, surrogates and code points above U+10FFFF are not (Unicode, table 3-7).
@@ -62,7 +78,8 @@ inline std::string quoted(std::string_view text, std::size_t limit = 60) {
     }
     i += length > 0 ? length : 1;
   }
-  return shown + (i < text.size() ? "...\"" : "\"");
+  shown += i < text.size() ? "...\"" : "\"";
+  return shown;
 }
 
 }  // namespace danaus

@@ -92,8 +92,9 @@ DANAUS_INLINE void advance_modes(const T* coefficients, T* state, const T* u, T*
     V sum = simd::load<V>(y + t * tile);
     for (std::size_t g = 0; g < G; ++g) {
       const V re = fma(dr[g], xr[g], fnma(di[g], xi[g], input));
-      // The zero leaves one product to fuse: all compilers then round alike.
-      const V im = fma(dr[g], xi[g], fma(di[g], xr[g], V(T(0))));
+      // The addend leaves one product to fuse: all compilers then round alike. Not zero, for the sake
+      // of poles that are almost real.
+      const V im = fma(dr[g], xi[g], fma(di[g], xr[g], V(silence<T>)));
       xr[g] = xr[g] + re;
       xi[g] = xi[g] + im;
       sum = fnma(ci[g], xi[g], fma(cr[g], xr[g], sum));

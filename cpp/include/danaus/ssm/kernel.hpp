@@ -112,8 +112,9 @@ DANAUS_INLINE void powers_across(std::span<const Mode> modes, std::size_t block,
 /// The convolution kernel of one channel: out[l] = sum_n Re(gain_n a_bar_n^l), l in [0, out.size()).
 ///
 /// In blocks of J samples, l = i J + j, as the matrix product (gain a_bar^{iJ}) (a_bar^j), its
-/// factors built in double precision: 4 modes out.size() flop, no transform, any length. Accuracy:
-/// 2e-7 of the largest value in float; in double that of the powers, about out.size() 2^-53.
+/// factors built in double precision: 4 modes out.size() flop, no transform, any length. Accuracy in
+/// units of sum_n |gain_n|: 3e-7 in float (measured up to 64 modes), in double that of the powers,
+/// about out.size() 2^-53.
 template <std::floating_point T>
 DANAUS_KERNEL void kernel(std::span<const Mode> modes, std::span<T> out, Workspace scratch) noexcept {
   if (out.empty()) return;

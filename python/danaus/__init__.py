@@ -1,0 +1,17 @@
+"""Structured sequence models on the CPU: the numbers of the training code, streamed.
+
+>>> import danaus
+>>> model = danaus.load("japanese_vowels")      # an embedded model, or a path
+>>> stream = model.stream()
+>>> stream.step(np.zeros(12, np.float32)).shape
+(9,)
+
+Areas: :mod:`danaus.models` (trained networks), :mod:`danaus.ssm` (state-space layers),
+:mod:`danaus.hippo` (online memories).
+"""
+
+from . import hippo, models, ssm
+from ._core import isa, version as __version__
+from .models import Model, Report, embedded, load
+
+__all__ = ["Model", "Report", "__version__", "embedded", "hippo", "isa", "load", "models", "ssm"]

@@ -1,0 +1,245 @@
+"""The compiled part of danaus. Private: use the modules of the package."""
+
+from typing import Annotated
+
+import numpy
+from numpy.typing import NDArray
+
+
+version: str = '0.1.0'
+
+def isa() -> str:
+    """The instruction set in use."""
+
+class DiagonalStream32:
+    """
+    A diagonal state-space layer at work on sequences that arrive bit by bit.
+    """
+
+    def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float32]:
+        """One sample of every sequence: (H,) or (batch, H)."""
+
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]:
+        """A chunk of any length: (length, H) or (batch, length, H)."""
+
+    @property
+    def state(self) -> NDArray[numpy.float32]:
+        """Everything remembered, a copy; put back, it resumes bit for bit."""
+
+    @state.setter
+    def state(self, arg: Annotated[NDArray, dict(device='cpu', writable=False)], /) -> None: ...
+
+    def reset(self) -> None:
+        """Forgets everything."""
+
+    def copy(self) -> DiagonalStream32:
+        """An independent stream in the same state."""
+
+class Diagonal32:
+    def __init__(self, delta: Annotated[NDArray, dict(device='cpu', writable=False)], gain: Annotated[NDArray, dict(device='cpu', writable=False)], d: Annotated[NDArray, dict(device='cpu', writable=False)]) -> None: ...
+
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]: ...
+
+    def stream(self, batch: int | None = None) -> DiagonalStream32: ...
+
+    @property
+    def state_size(self) -> int: ...
+
+class DiagonalStream64:
+    """
+    A diagonal state-space layer at work on sequences that arrive bit by bit.
+    """
+
+    def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float64]:
+        """One sample of every sequence: (H,) or (batch, H)."""
+
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]:
+        """A chunk of any length: (length, H) or (batch, length, H)."""
+
+    @property
+    def state(self) -> NDArray[numpy.float64]:
+        """Everything remembered, a copy; put back, it resumes bit for bit."""
+
+    @state.setter
+    def state(self, arg: Annotated[NDArray, dict(device='cpu', writable=False)], /) -> None: ...
+
+    def reset(self) -> None:
+        """Forgets everything."""
+
+    def copy(self) -> DiagonalStream64:
+        """An independent stream in the same state."""
+
+class Diagonal64:
+    def __init__(self, delta: Annotated[NDArray, dict(device='cpu', writable=False)], gain: Annotated[NDArray, dict(device='cpu', writable=False)], d: Annotated[NDArray, dict(device='cpu', writable=False)]) -> None: ...
+
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]: ...
+
+    def stream(self, batch: int | None = None) -> DiagonalStream64: ...
+
+    @property
+    def state_size(self) -> int: ...
+
+def discretize(a: Annotated[NDArray, dict(device='cpu', writable=False)], c: Annotated[NDArray, dict(device='cpu', writable=False)], dt: Annotated[NDArray, dict(device='cpu', writable=False)], method: str, length: float = 0.0) -> tuple[NDArray[numpy.complex128], NDArray[numpy.complex128]]: ...
+
+def diagonalize(a: Annotated[NDArray, dict(device='cpu', writable=False)], b: Annotated[NDArray, dict(device='cpu', writable=False)], c: Annotated[NDArray, dict(device='cpu', writable=False)]) -> tuple: ...
+
+def kernel32(delta: Annotated[NDArray, dict(device='cpu', writable=False)], gain: Annotated[NDArray, dict(device='cpu', writable=False)], length: int, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]: ...
+
+def kernel64(delta: Annotated[NDArray, dict(device='cpu', writable=False)], gain: Annotated[NDArray, dict(device='cpu', writable=False)], length: int, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]: ...
+
+def convolve32(u: Annotated[NDArray, dict(device='cpu', writable=False)], k: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]: ...
+
+def convolve64(u: Annotated[NDArray, dict(device='cpu', writable=False)], k: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]: ...
+
+class LegsMemory32:
+    """Exact online HiPPO-LegS memory."""
+
+    def __init__(self, n: int, channels: int = 1) -> None: ...
+
+    def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)]) -> None: ...
+
+    def extend(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], times: object | None = None) -> None: ...
+
+    def coefficients(self) -> NDArray[numpy.float32]: ...
+
+    def reconstruct(self, times: Annotated[NDArray, dict(device='cpu', writable=False)]) -> NDArray[numpy.float32]: ...
+
+    def merge(self, other: LegsMemory32) -> None: ...
+
+    def reset(self) -> None: ...
+
+    def copy(self) -> LegsMemory32: ...
+
+    @property
+    def time(self) -> float: ...
+
+    @property
+    def n(self) -> int: ...
+
+    @property
+    def channels(self) -> int: ...
+
+    @property
+    def state(self) -> NDArray[numpy.float64]: ...
+
+    @state.setter
+    def state(self, arg: Annotated[NDArray, dict(device='cpu', writable=False)], /) -> None: ...
+
+class LegsMemory64:
+    """Exact online HiPPO-LegS memory."""
+
+    def __init__(self, n: int, channels: int = 1) -> None: ...
+
+    def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)]) -> None: ...
+
+    def extend(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], times: object | None = None) -> None: ...
+
+    def coefficients(self) -> NDArray[numpy.float64]: ...
+
+    def reconstruct(self, times: Annotated[NDArray, dict(device='cpu', writable=False)]) -> NDArray[numpy.float64]: ...
+
+    def merge(self, other: LegsMemory64) -> None: ...
+
+    def reset(self) -> None: ...
+
+    def copy(self) -> LegsMemory64: ...
+
+    @property
+    def time(self) -> float: ...
+
+    @property
+    def n(self) -> int: ...
+
+    @property
+    def channels(self) -> int: ...
+
+    @property
+    def state(self) -> NDArray[numpy.float64]: ...
+
+    @state.setter
+    def state(self, arg: Annotated[NDArray, dict(device='cpu', writable=False)], /) -> None: ...
+
+def legs_transition(arg: int, /) -> tuple: ...
+
+class ModelStream:
+    """A model at work on sequences that arrive bit by bit."""
+
+    def step(self, frame: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float32]:
+        """
+        One step: a frame (rows, channels), or flat, with a leading batch axis where the stream has one; the outputs.
+        """
+
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None) -> NDArray[numpy.float32]:
+        """
+        A chunk (length, channels) of any length; what does not fill a frame waits for the next call.
+        """
+
+    @property
+    def state(self) -> NDArray[numpy.float32]:
+        """Everything remembered, a copy; put back, it resumes bit for bit."""
+
+    @state.setter
+    def state(self, arg: Annotated[NDArray, dict(device='cpu', writable=False)], /) -> None: ...
+
+    @property
+    def pending(self) -> int:
+        """Rows of an unfinished frame."""
+
+    def reset(self) -> None:
+        """Forgets everything."""
+
+    def copy(self) -> ModelStream:
+        """An independent stream in the same state."""
+
+class Model:
+    @staticmethod
+    def open(arg: str, /) -> Model: ...
+
+    @staticmethod
+    def from_bytes(arg: bytes, /) -> Model: ...
+
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], lengths: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]: ...
+
+    def stream(self, batch: int | None = None) -> ModelStream: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def summary(self) -> str: ...
+
+    @property
+    def labels(self) -> list[str]: ...
+
+    @property
+    def sample_rate(self) -> float: ...
+
+    @property
+    def channels(self) -> int: ...
+
+    @property
+    def rows(self) -> int: ...
+
+    @property
+    def outputs(self) -> int: ...
+
+    @property
+    def vocabulary(self) -> int: ...
+
+    @property
+    def reduces(self) -> bool: ...
+
+    @property
+    def causal(self) -> bool: ...
+
+    @property
+    def parameters(self) -> int: ...
+
+    @property
+    def macs(self) -> int: ...
+
+    @property
+    def state_size(self) -> int: ...
+
+    @property
+    def poles(self) -> list: ...

@@ -1,0 +1,150 @@
+"""HiPPO: online memory of a signal in N coefficients (Gu, Dao, Ermon, Rudra and Re 2020)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _core
+from ._arrays import FloatArray, float_array, float_dtype
+
+__all__ = ["Memory", "project", "transition"]
+
+
+def _expect_legs(where: str, measure: str) -> None:
+    if measure != "legs":
+        raise ValueError(f"{where}: measure must be 'legs' in this version, is {measure!r}")
+
+
+def transition(measure: str, n: int) -> tuple[FloatArray, FloatArray]:
+    """``(A, B)``, float64 ``(n, n)`` and ``(n,)``, of x' = A x + B u (for ``"legs"``: x' = (A x + B u) / t).
+
+    >>> A, B = transition("legs", 3)
+    >>> A.round(3)
+    array([[-1.   ,  0.   ,  0.   ],
+           [-1.732, -2.   ,  0.   ],
+           [-2.236, -3.873, -3.   ]])
+    """
+    _expect_legs("hippo.transition", measure)
+    if n < 1:
+        raise ValueError(f"hippo.transition: n must be at least 1, is {n}")
+    a, b = _core.legs_transition(n)
+    return a, b
+
+
+class Memory:
+    """Online memory of all that came so far, in ``n`` Legendre coefficients a channel: exact LegS.
+
+    After samples u_k, each held for one unit of time (or until its end time), it knows
+    x_m(t) = (1/t) int_0^t u(s) sqrt(2m+1) P_m(2s/t - 1) ds for m < n, exactly as if all of it had
+    been kept: float64 1e-11, float32 1e-6 relative, whatever the chunking. O(n) a sample.
+
+    Parameters
+    ----------
+    measure : ``"legs"``
+    n : coefficients, 1 to 2048
+    channels : signals remembered side by side
+    method : ``"exact"``
+    dtype : of samples and coefficients, ``"float32"`` or ``"float64"``; the inside is float64
+
+    >>> memory = Memory(n=8)
+    >>> memory.extend(np.linspace(0, 1, 1000, dtype=np.float32)[:, None])
+    >>> float(memory.reconstruct([250.0])[0, 0].round(2))
+    0.25
+    """
+
+    def __init__(
+        self,
+        measure: str = "legs",
+        n: int = 64,
+        *,
+        channels: int = 1,
+        method: str = "exact",
+        dtype: npt.DTypeLike = "float32",
+    ) -> None:
+        where = "hippo.Memory"
+        _expect_legs(where, measure)
+        if method != "exact":
+            raise ValueError(f"{where}: method must be 'exact' in this version, is {method!r}")
+        if n < 1 or channels < 1:
+            raise ValueError(f"{where}: n and channels must be at least 1, are {n} and {channels}")
+        self.dtype = float_dtype(where, "dtype", dtype)
+        self._core = (_core.LegsMemory32 if self.dtype.itemsize == 4 else _core.LegsMemory64)(n, channels)
+
+    @property
+    def n(self) -> int:
+        return int(self._core.n)
+
+    @property
+    def channels(self) -> int:
+        return int(self._core.channels)
+
+    @property
+    def time(self) -> float:
+        """The memory spans ``[0, time)``."""
+        return float(self._core.time)
+
+    def step(self, u: FloatArray) -> None:
+        """One sample of every channel, ``(channels,)``."""
+        self._core.step(u)
+
+    def extend(self, u: FloatArray, times: npt.ArrayLike | None = None) -> None:
+        """Samples ``(L, channels)``; sample k is held until ``times[k]``, which must increase."""
+        ends = None if times is None else np.asarray(times, dtype=np.float64)
+        self._core.extend(float_array("hippo.Memory", "u", u), ends)
+
+    @property
+    def coefficients(self) -> FloatArray:
+        """``(channels, n)``. Reading changes nothing."""
+        return self._core.coefficients()
+
+    def reconstruct(self, times: npt.ArrayLike) -> FloatArray:
+        """The remembered signal at ``times``, ``(len(times), channels)``."""
+        return self._core.reconstruct(np.asarray(times, dtype=np.float64))
+
+    def merge(self, other: Memory) -> None:
+        """Appends what ``other`` remembers, as if its samples had come next. Exact."""
+        self._core.merge(other._core)
+
+    def reset(self) -> None:
+        """Forgets everything."""
+        self._core.reset()
+
+    def copy(self) -> Memory:
+        """An independent memory in the same state."""
+        return self.from_state_dict(self.state_dict())
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything it knows, as plain values and one array; resumes bit for bit."""
+        return {
+            "measure": "legs",
+            "n": self.n,
+            "channels": self.channels,
+            "dtype": self.dtype.name,
+            "state": self._core.state,
+        }
+
+    @classmethod
+    def from_state_dict(cls, state: dict[str, Any]) -> Memory:
+        memory = cls(state["measure"], state["n"], channels=state["channels"], dtype=state["dtype"])
+        memory._core.state = np.asarray(state["state"], dtype=np.float64)
+        return memory
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Memory.from_state_dict, (self.state_dict(),))
+
+
+def project(u: FloatArray, n: int, *, measure: str = "legs", times: npt.ArrayLike | None = None) -> FloatArray:
+    """The coefficients ``(H, n)`` of a whole signal ``(L, H)``; see :class:`Memory`.
+
+    >>> project(np.ones((10, 1)), 3).round(12) + 0.0
+    array([[1., 0., 0.]])
+    """
+    u = float_array("hippo.project", "u", u)
+    if u.ndim != 2:
+        raise ValueError(f"hippo.project: u must have shape (L, H), has {u.shape}")
+    memory = Memory(measure, n, channels=u.shape[1], dtype=u.dtype)
+    memory.extend(u, times)
+    return memory.coefficients

@@ -5,6 +5,7 @@
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/string.h>
 
+#include <cstdint>
 #include <cstring>
 #include <initializer_list>
 #include <string>
@@ -53,9 +54,10 @@ void expect_shape(const char* where, const char* what, const std::vector<std::si
 /// Copies a strided array of any rank to consecutive elements.
 void copy_strided(const Array& from, std::size_t element, std::byte* to);
 
-/// Whether the elements of the array stand one after the other.
+/// Whether the elements of the array stand one after the other, as those of an empty one do.
 template <class A>
 bool is_contiguous(const A& array) {
+  if (array.size() == 0) return true;
   std::int64_t step = 1;
   for (std::size_t i = array.ndim(); i-- > 0;) {
     if (array.shape(i) != 1 && array.stride(i) != step) return false;
@@ -80,6 +82,17 @@ class Input {
       copy_.resize(array.size());
       copy_strided(array, sizeof(T), reinterpret_cast<std::byte*>(copy_.data()));
     }
+  }
+
+  /// Copies the elements where writing to `out` could change them before they are read. `in_place`:
+  /// element i of `out` may take the place of element i.
+  template <class R>
+  void shield_from(const R& out, bool in_place) {
+    if (!copy_.empty() || array_.size() == 0 || out.size() == 0) return;
+    const auto first = reinterpret_cast<std::uintptr_t>(array_.data()), last = first + array_.size() * sizeof(T);
+    const auto target = reinterpret_cast<std::uintptr_t>(out.data()), end = target + out.size() * sizeof(*out.data());
+    if (last <= target || end <= first || (in_place && first == target && last == end)) return;
+    copy_.assign(data(), data() + size());
   }
 
   const T* data() const noexcept { return copy_.empty() ? static_cast<const T*>(array_.data()) : copy_.data(); }

@@ -35,6 +35,9 @@ class Frames {
     return input_ ? input_->span() : std::span<const float>(converted_);
   }
   const std::vector<std::size_t>& shape() const noexcept { return shape_; }
+  void shield_from(const Result<float>& out) {
+    if (input_) input_->shield_from(out, false);
+  }
 
  private:
   template <class I>
@@ -56,13 +59,14 @@ class ModelStream {
 
   Result<float> step(const Array& frame, const nb::object& out) {
     const Network& network = stream_.network();
-    const Frames in("model.step", network, frame);
+    Frames in("model.step", network, frame);
     std::vector<std::size_t> flat = with_batch({stream_.frame_size()});
     if (in.shape() != flat && in.shape() != with_batch({network.rows, network.channels})) {
       wrong_shape("model.step", "frame",
                   shape_text(with_batch({network.rows, network.channels})) + " or " + shape_text(flat), in.shape());
     }
     Result<float> y = output<float>("model.step", out, with_batch({network.outputs}));
+    in.shield_from(y);
     const nb::gil_scoped_release unlocked;
     stream_.step(in.values(), {y.data(), y.size()});
     return y;
@@ -70,7 +74,7 @@ class ModelStream {
 
   Result<float> run(const Array& samples, const nb::object& out) {
     const Network& network = stream_.network();
-    const Frames in("model.run", network, samples);
+    Frames in("model.run", network, samples);
     const std::size_t axis = batched_ ? 1 : 0;
     const bool flat = network.channels == 1 && in.shape().size() == axis + 1;  // channel axis left out
     const std::size_t count = in.shape().size() > axis ? in.shape()[axis] : 0;
@@ -83,6 +87,7 @@ class ModelStream {
     }
     if (flat) expect_shape("model.run", "u", in.shape(), with_batch({count}));
     Result<float> y = output<float>("model.run", out, with_batch({stream_.outputs_for(count), network.outputs}));
+    in.shield_from(y);
     const nb::gil_scoped_release unlocked;
     stream_.run(in.values(), count, {y.data(), y.size()});
     return y;
@@ -117,7 +122,7 @@ class ModelStream {
 Result<float> run_batch(const Model& model, const Array& u, const Array& lengths, const nb::object& out,
                         std::size_t threads) {
   const Network& network = model.network();
-  const Frames in("model", network, u);
+  Frames in("model", network, u);
   const Input<std::int64_t> rows("model", "lengths", lengths);
   if (in.shape().size() != 3 || in.shape()[2] != network.channels) {
     wrong_shape("model", "u", "(batch, length, " + std::to_string(network.channels) + ")", in.shape());
@@ -134,6 +139,7 @@ Result<float> run_batch(const Model& model, const Array& u, const Array& lengths
     expect_input(network, model.kernels(), "model", in.values().subspan(b * length * network.channels, values));
   }
   Result<float> y = output<float>("model", out, {batch, results, network.outputs});
+  in.shield_from(y);
   const std::size_t pieces = std::min(std::max<std::size_t>(threads, 1), std::max<std::size_t>(batch, 1));
   std::vector<Evaluator> evaluators(pieces, model.evaluator());
   for (Evaluator& evaluator : evaluators) evaluator.reserve(length);

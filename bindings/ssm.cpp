@@ -68,10 +68,11 @@ class LayerStream {
   }
 
   Result<T> step(const Array& u, const nb::object& out) {
-    const Input<T> in("ssm.step", "u", u);
+    Input<T> in("ssm.step", "u", u);
     const std::size_t channels = layer_->shape.channels, size = layer_->shape.state();
     expect_shape("ssm.step", "u", in.shape(), with_batch({channels}));
     Result<T> y = output<T>("ssm.step", out, with_batch({channels}));
+    in.shield_from(y, true);
     const nb::gil_scoped_release unlocked;
     kernels().ssm<T>().step(layer_->diagonal(), View<const T, 2>(in.data(), {batch_, channels}),
                             View<T, 2>(state_.data(), {batch_, size}), View<T, 2>(y.data(), {batch_, channels}));
@@ -79,12 +80,13 @@ class LayerStream {
   }
 
   Result<T> run(const Array& u, const nb::object& out, std::size_t threads) {
-    const Input<T> in("ssm.run", "u", u);
+    Input<T> in("ssm.run", "u", u);
     const std::size_t axis = batched_ ? 1 : 0, channels = layer_->shape.channels;
     if (in.ndim() != axis + 2) wrong_shape("ssm.run", "u", batched_ ? "(batch, length, H)" : "(length, H)", in.shape());
     const std::size_t length = in.shape(axis);
     expect_shape("ssm.run", "u", in.shape(), with_batch({length, channels}));
     Result<T> y = output<T>("ssm.run", out, with_batch({length, channels}));
+    in.shield_from(y, true);
     layer_->scan(in.data(), batch_, length, state_.data(), y.data(), threads);
     return y;
   }
@@ -143,9 +145,10 @@ void bind_layer(nb::module_& m, const char* name, const char* stream_name) {
       .def(
           "scan",
           [](const L& layer, const Array& u, const nb::object& out, std::size_t threads) {
-            const Input<T> in("ssm.S4D", "u", u);
+            Input<T> in("ssm.S4D", "u", u);
             const auto [batch, length] = sequences("ssm.S4D", in, layer.shape.channels);
             Result<T> y = output<T>("ssm.S4D", out, in.shape());
+            in.shield_from(y, true);
             Buffer<T> states(batch * layer.shape.state(), T(0));
             layer.scan(in.data(), batch, length, states.data(), y.data(), threads);
             return y;
@@ -180,12 +183,14 @@ Result<T> make_kernel(const Array& delta, const Array& gain, std::size_t length,
 template <class T>
 Result<T> convolve(const Array& u, const Array& k, const nb::object& out, std::size_t threads) {
   const char* const where = "ssm.causal_convolve";
-  const Input<T> in(where, "u", u), filter(where, "k", k);
+  Input<T> in(where, "u", u), filter(where, "k", k);
   if (filter.ndim() != 2) wrong_shape(where, "k", "(channels, taps)", filter.shape());
   const std::size_t channels = filter.shape(0), taps = filter.shape(1);
   const auto [batch, length] = sequences(where, in, channels);
   Result<T> y = output<T>(where, out, in.shape());
   if (in.size() == 0) return y;
+  in.shield_from(y, true);
+  filter.shield_from(y, false);
   const nb::gil_scoped_release unlocked;
   const FourierPlan<T> plan(length);
   const std::size_t tiles = padded(channels) / tile, work = batch * tiles;

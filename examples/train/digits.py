@@ -16,14 +16,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from data import REPOSITORY, Recording, read_recordings
 from export import digit_net, write_model
 from layers import DigitNet
 from numpy.typing import NDArray
-from reference import logits, synthetic_signals, to_float
 from torch import Tensor
 from torch.nn import functional
 from training import Progress, optimizer, parameters, start, warm_up_then_cosine
+
+from data import REPOSITORY, Recording, read_recordings
+from reference import logits, synthetic_signals, to_float
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,15 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from data import REPOSITORY, Utterances, read_utterances, write_utterances
 from export import vowel_net, write_model
 from layers import VowelNet
 from numpy.typing import NDArray
-from reference import logits
 from torch import Tensor
 from torch.nn import functional
 from training import Progress, optimizer, parameters, start, warm_up_then_cosine
+
+from data import REPOSITORY, Utterances, read_utterances, write_utterances
+from reference import logits
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cmath>
 #include <string>
 #include <utility>
 
@@ -187,9 +188,15 @@ class Builder {
     for (const auto& [name, kind] : kinds) {
       if (type != name) continue;
       layer.kind = kind;
-      const auto approximate = spec.find("approximate");
-      if (kind == LayerKind::gelu && approximate && approximate->text() == "tanh") layer.kind = LayerKind::gelu_tanh;
-      if (const auto gain = spec.find("gain")) layer.gain = static_cast<float>(gain->number());
+      if (const auto approximate = spec.find("approximate"); kind == LayerKind::gelu && approximate) {
+        const bool tanh = approximate->text() == "tanh";
+        if (!tanh && approximate->text() != "none") approximate->fail("load", "\"none\" or \"tanh\"");
+        if (tanh) layer.kind = LayerKind::gelu_tanh;
+      }
+      if (const auto gain = spec.find("gain")) {
+        layer.gain = static_cast<float>(gain->number());
+        if (!std::isfinite(layer.gain)) gain->fail("load", "a number that a float can hold");
+      }
       return;
     }
     spec.at("type").fail("load",

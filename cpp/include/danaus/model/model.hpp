@@ -26,7 +26,8 @@ class Evaluator {
     const std::size_t steps = network_->bidirectional ? steps_for(count) : std::min(steps_for(count), block_steps);
     const std::size_t bytes = run_workspace_bytes(*network_, 1, steps);
     if (scratch_.size() < bytes) scratch_.resize(bytes);
-    if (network_->bidirectional && network_->rows > 1) frame_.resize(steps * network_->rows * network_->channels);
+    const std::size_t values = steps * network_->rows * network_->channels;
+    if (network_->bidirectional && network_->rows > 1 && frame_.size() < values) frame_.resize(values);
   }
 
   /// Steps of a sequence of `count` rows; the last is filled up with zeros.

@@ -94,6 +94,10 @@ class Parameters {
                std::to_string(variance[i] + eps) + " at " + std::to_string(i);
       });
       scale[i] = static_cast<float>(static_cast<double>(weight[i]) / std::sqrt(variance[i] + eps));
+      require(std::isfinite(scale[i]), [&] {
+        return "model.load: " + prefix + "weight over the deviation must be a number that a float can hold, is not at " +
+               std::to_string(i);
+      });
     }
     layer.center = vector(prefix + "running_mean", width, 0);
     layer.weight = keep(std::move(scale));

@@ -124,6 +124,8 @@ class Stream {
         return "model.state: the rows waiting must be a whole number below " + std::to_string(network_->rows) +
                ", are " + std::to_string(waiting);
       });
+      const std::size_t values = static_cast<std::size_t>(waiting) * network_->channels;
+      expect_input(*network_, kernels_, "model.state", state.subspan(b * state_size() + 1, values));
     }
     std::copy(state.begin(), state.end(), state_.begin());
   }

@@ -21,7 +21,8 @@ DANAUS_INLINE vec<float, N> relu_less(vec<float, N> x, vec<float, N> tail) noexc
   return fnma(tail, 0x1p-40f, max(vec<float, N>(-0.0f), x));
 }
 
-/// x sigmoid(x) = x / (1 + e^-x) = max(x, 0) - |x| z / (1 + z), z = e^-|x|. -0 at -inf.
+/// x sigmoid(x) = max(x, 0) - |x| z / (1 + z), z = e^-|x|. -0 at -inf.
+/// Error: 3.4 ulp, with FMA or without; 1.9 for x > 0.
 template <std::size_t N>
 DANAUS_INLINE vec<float, N> silu(vec<float, N> x) noexcept {
   using V = vec<float, N>;
@@ -32,6 +33,7 @@ DANAUS_INLINE vec<float, N> silu(vec<float, N> x) noexcept {
 
 /// x/2 (1 + erf(x / sqrt 2)) = max(x, 0) - |x| e^(-x^2/2) R(|x|), with a rational
 /// R(x) = e^(x^2/2) erfc(x / sqrt 2) / 2. -0 at -inf.
+/// Error: 6.2 ulp with FMA, 7.6 without, down to the last denormal at -14.1; 3.6 for x > -2^-6.
 template <std::size_t N>
 DANAUS_INLINE vec<float, N> gelu(vec<float, N> x) noexcept {
   using V = vec<float, N>;
@@ -50,6 +52,8 @@ DANAUS_INLINE vec<float, N> gelu(vec<float, N> x) noexcept {
 }
 
 /// x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) = x sigmoid(y) with y twice the tanh's argument.
+/// Error: 3.1 ulp for x > -1. Below, the rounding of y counts |y| times: 8 ulp at -2, 35 at -5, 210 at
+/// -10, where the result is 10^-37; the absolute error is at most 2^-23 |x| everywhere.
 template <std::size_t N>
 DANAUS_INLINE vec<float, N> gelu_tanh(vec<float, N> x) noexcept {
   using V = vec<float, N>;

@@ -6,6 +6,7 @@
 
 #include <danaus/model/model.hpp>
 
+#include "guarded.hpp"
 #include "module.hpp"
 #include "pool.hpp"
 #include "table.hpp"
@@ -58,62 +59,65 @@ class ModelStream {
       : stream_(model.stream(batch.value_or(1))), batched_(batch.has_value()) {}
 
   Result<float> step(const Array& frame, const nb::object& out) {
-    const Network& network = stream_.network();
+    const Network& network = stream_.fixed().network();
     Frames in("model.step", network, frame);
-    std::vector<std::size_t> flat = with_batch({stream_.frame_size()});
+    std::vector<std::size_t> flat = with_batch({stream_.fixed().frame_size()});
     if (in.shape() != flat && in.shape() != with_batch({network.rows, network.channels})) {
       wrong_shape("model.step", "frame",
                   shape_text(with_batch({network.rows, network.channels})) + " or " + shape_text(flat), in.shape());
     }
     Result<float> y = output<float>("model.step", out, with_batch({network.outputs}));
     in.shield_from(y);
-    const nb::gil_scoped_release unlocked;
-    stream_.step(in.values(), {y.data(), y.size()});
+    stream_.with([&](Stream& stream) { stream.step(in.values(), {y.data(), y.size()}); });
     return y;
   }
 
   Result<float> run(const Array& samples, const nb::object& out) {
-    const Network& network = stream_.network();
+    const Network& network = stream_.fixed().network();
     Frames in("model.run", network, samples);
     const std::size_t axis = batched_ ? 1 : 0;
     const bool flat = network.channels == 1 && in.shape().size() == axis + 1;  // channel axis left out
     const std::size_t count = in.shape().size() > axis ? in.shape()[axis] : 0;
     if (!flat && in.shape() != with_batch({count, network.channels})) {
       wrong_shape("model.run", "u",
-                  batched_
-                      ? "(" + std::to_string(stream_.batch()) + ", length, " + std::to_string(network.channels) + ")"
-                      : "(length, " + std::to_string(network.channels) + ")",
+                  batched_ ? "(" + std::to_string(stream_.fixed().batch()) + ", length, " +
+                                 std::to_string(network.channels) + ")"
+                           : "(length, " + std::to_string(network.channels) + ")",
                   in.shape());
     }
     if (flat) expect_shape("model.run", "u", in.shape(), with_batch({count}));
-    Result<float> y = output<float>("model.run", out, with_batch({stream_.outputs_for(count), network.outputs}));
+    const std::size_t results = stream_.with([count](const Stream& stream) { return stream.outputs_for(count); });
+    Result<float> y = output<float>("model.run", out, with_batch({results, network.outputs}));
     in.shield_from(y);
-    const nb::gil_scoped_release unlocked;
-    stream_.run(in.values(), count, {y.data(), y.size()});
+    stream_.with([&](Stream& stream) { stream.run(in.values(), count, {y.data(), y.size()}); });
     return y;
   }
 
   Result<float> state() const {
-    Result<float> copy = make_array<float>(with_batch({stream_.state_size()}));
-    std::copy(stream_.state().begin(), stream_.state().end(), copy.data());
+    Result<float> copy = make_array<float>(with_batch({stream_.fixed().state_size()}));
+    stream_.with([&](const Stream& stream) { std::copy(stream.state().begin(), stream.state().end(), copy.data()); });
     return copy;
   }
   void set_state(const Array& state) {
     const Input<float> in("model.state", "state", state);
-    expect_shape("model.state", "state", in.shape(), with_batch({stream_.state_size()}));
-    stream_.set_state(in.span());
+    expect_shape("model.state", "state", in.shape(), with_batch({stream_.fixed().state_size()}));
+    stream_.with([&](Stream& stream) { stream.set_state(in.span()); });
   }
-  void reset() { stream_.reset(); }
+  void reset() {
+    stream_.with([](Stream& stream) { stream.reset(); });
+  }
   ModelStream copy() const { return *this; }
-  std::size_t pending() const { return stream_.pending(); }
+  std::size_t pending() const {
+    return stream_.with([](const Stream& stream) { return stream.pending(); });
+  }
 
  private:
   std::vector<std::size_t> with_batch(std::vector<std::size_t> shape) const {
-    if (batched_) shape.insert(shape.begin(), stream_.batch());
+    if (batched_) shape.insert(shape.begin(), stream_.fixed().batch());
     return shape;
   }
 
-  Stream stream_;
+  Guarded<Stream> stream_;
   bool batched_;
 };
 

@@ -12,6 +12,7 @@
 #include <danaus/linalg/eigen.hpp>
 #include <danaus/ssm/kernel.hpp>
 
+#include "guarded.hpp"
 #include "module.hpp"
 #include "pool.hpp"
 #include "table.hpp"
@@ -48,7 +49,6 @@ struct Layer {
   /// u (batch, length, channels) to y, every tile of every sequence a piece of work.
   void scan(const T* u, std::size_t batch, std::size_t length, T* states, T* y, std::size_t threads) const {
     const std::size_t channels = shape.channels, tiles = shape.tiles();
-    const nb::gil_scoped_release unlocked;
     executor(threads)(batch * tiles, [&](std::size_t i) noexcept {
       const std::size_t b = i / tiles, offset = b * length * channels;
       kernels().ssm<T>().scan_tiles(diagonal(), i % tiles, i % tiles + 1,
@@ -62,9 +62,11 @@ template <class T>
 class LayerStream {
  public:
   LayerStream(std::shared_ptr<const Layer<T>> layer, std::optional<std::size_t> batch)
-      : layer_(std::move(layer)), batched_(batch.has_value()), batch_(batch.value_or(1)) {
+      : layer_(std::move(layer)),
+        batched_(batch.has_value()),
+        batch_(batch.value_or(1)),
+        state_(Buffer<T>(batch_ * layer_->shape.state(), T(0))) {
     if (batch_ == 0) throw nb::value_error("ssm.stream: batch must be at least 1, is 0");
-    state_.assign(batch_ * layer_->shape.state(), T(0));
   }
 
   Result<T> step(const Array& u, const nb::object& out) {
@@ -73,9 +75,10 @@ class LayerStream {
     expect_shape("ssm.step", "u", in.shape(), with_batch({channels}));
     Result<T> y = output<T>("ssm.step", out, with_batch({channels}));
     in.shield_from(y, true);
-    const nb::gil_scoped_release unlocked;
-    kernels().ssm<T>().step(layer_->diagonal(), View<const T, 2>(in.data(), {batch_, channels}),
-                            View<T, 2>(state_.data(), {batch_, size}), View<T, 2>(y.data(), {batch_, channels}));
+    state_.with([&](Buffer<T>& state) {
+      kernels().ssm<T>().step(layer_->diagonal(), View<const T, 2>(in.data(), {batch_, channels}),
+                              View<T, 2>(state.data(), {batch_, size}), View<T, 2>(y.data(), {batch_, channels}));
+    });
     return y;
   }
 
@@ -87,21 +90,23 @@ class LayerStream {
     expect_shape("ssm.run", "u", in.shape(), with_batch({length, channels}));
     Result<T> y = output<T>("ssm.run", out, with_batch({length, channels}));
     in.shield_from(y, true);
-    layer_->scan(in.data(), batch_, length, state_.data(), y.data(), threads);
+    state_.with([&](Buffer<T>& state) { layer_->scan(in.data(), batch_, length, state.data(), y.data(), threads); });
     return y;
   }
 
   Result<T> state() const {
     Result<T> copy = make_array<T>(with_batch({layer_->shape.state()}));
-    std::copy(state_.begin(), state_.end(), copy.data());
+    state_.with([&](const Buffer<T>& state) { std::copy(state.begin(), state.end(), copy.data()); });
     return copy;
   }
   void set_state(const Array& state) {
     const Input<T> in("ssm.state", "state", state);
     expect_shape("ssm.state", "state", in.shape(), with_batch({layer_->shape.state()}));
-    std::copy_n(in.data(), in.size(), state_.begin());
+    state_.with([&](Buffer<T>& kept) { std::copy_n(in.data(), in.size(), kept.begin()); });
   }
-  void reset() { std::fill(state_.begin(), state_.end(), T(0)); }
+  void reset() {
+    state_.with([](Buffer<T>& state) { std::fill(state.begin(), state.end(), T(0)); });
+  }
   LayerStream copy() const { return *this; }
 
  private:
@@ -113,7 +118,7 @@ class LayerStream {
   std::shared_ptr<const Layer<T>> layer_;
   bool batched_;
   std::size_t batch_;
-  Buffer<T> state_;
+  Guarded<Buffer<T>> state_;
 };
 
 /// u (..., length, channels): batch, length.
@@ -150,6 +155,7 @@ void bind_layer(nb::module_& m, const char* name, const char* stream_name) {
             Result<T> y = output<T>("ssm.S4D", out, in.shape());
             in.shield_from(y, true);
             Buffer<T> states(batch * layer.shape.state(), T(0));
+            const nb::gil_scoped_release unlocked;
             layer.scan(in.data(), batch, length, states.data(), y.data(), threads);
             return y;
           },

@@ -68,6 +68,7 @@ class Memory {
   }
   void set_state(const Array& state) {
     const Input<double> in(where, "state", state);
+    expect_shape(where, "state", in.shape(), {memory_.fixed().state().size()});
     memory_.with([&](LegsMemory<T>& memory) { memory.restore(in.span()); });
   }
 

@@ -11,7 +11,8 @@ Areas: :mod:`danaus.models` (trained networks), :mod:`danaus.ssm` (state-space l
 """
 
 from . import hippo, models, ssm
-from ._core import isa, version as __version__
+from ._core import isa
+from ._core import version as __version__
 from .models import Model, Report, embedded, load
 
 __all__ = ["Model", "Report", "__version__", "embedded", "hippo", "isa", "load", "models", "ssm"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,8 @@ _FLOATS = ("float32", "float64")
 def float_dtype(where: str, name: str, dtype: npt.DTypeLike) -> np.dtype[Any]:
     """``dtype`` as NumPy's, which must be float32 or float64."""
     found = np.dtype(dtype)
-    if found.name not in _FLOATS:
-        raise TypeError(f"{where}: {name} must be float32 or float64, is {found.name}")
+    if found.name not in _FLOATS or not found.isnative:
+        raise TypeError(f"{where}: {name} must be float32 or float64, is {found.name if found.isnative else found.str}")
     return found
 
 
@@ -30,6 +31,8 @@ def float_array(where: str, name: str, values: object) -> FloatArray:
 
 def finite(where: str, name: str, values: object, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     """``values`` as a new, read-only array of ``dtype``, every element finite."""
+    if np.iscomplexobj(values) and np.dtype(dtype).kind != "c":
+        raise TypeError(f"{where}: {name} must be real, is complex")
     array = np.array(values, dtype=dtype)
     bad = np.argwhere(~np.isfinite(array))
     if len(bad):
@@ -40,6 +43,10 @@ def finite(where: str, name: str, values: object, dtype: npt.DTypeLike) -> npt.N
 
 
 def thread_count(where: str, threads: int) -> int:
-    if threads < 1:
-        raise ValueError(f"{where}: threads must be at least 1, is {threads}")
-    return int(threads)
+    try:
+        count = index(threads)
+    except TypeError:
+        raise TypeError(f"{where}: threads must be an integer, is {threads!r}") from None
+    if count < 1:
+        raise ValueError(f"{where}: threads must be at least 1, is {count}")
+    return min(count, 1024)

@@ -106,6 +106,9 @@ class Memory:
 
     def merge(self, other: Memory) -> None:
         """Appends what ``other`` remembers, as if its samples had come next. Exact."""
+        if not isinstance(other, Memory) or other.dtype != self.dtype:
+            kind = other.dtype.name if isinstance(other, Memory) else type(other).__name__
+            raise TypeError(f"hippo.Memory: merge needs a memory of {self.dtype.name}, got {kind}")
         self._core.merge(other._core)
 
     def reset(self) -> None:

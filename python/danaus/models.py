@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from importlib import resources
 from os import PathLike, fspath
 from pathlib import Path
@@ -17,6 +19,8 @@ from ._arrays import thread_count
 __all__ = ["Model", "Report", "Stream", "embedded", "load"]
 
 Float32Array = npt.NDArray[np.float32]
+
+_DTYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "I32": "<i4", "I64": "<i8", "U8": "u1", "U32": "<u4"}
 
 
 class Stream(Protocol):
@@ -99,6 +103,36 @@ class Model:
     def summary(self) -> str:
         return str(self._core.summary)
 
+    @cached_property
+    def _header(self) -> dict[str, Any]:
+        """The JSON of the file's head: type, shape and place of each tensor."""
+        size = int.from_bytes(self._file[:8], "little")
+        return dict(json.loads(self._file[8 : 8 + size]))
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What the file says of itself: ``license``, ``origin`` and whatever its writer added."""
+        return {k: v for k, v in self._header.get("__metadata__", {}).items() if k != "danaus"}
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """Name, input, labels and the list of layers, as the file has them."""
+        return dict(json.loads(self._header["__metadata__"]["danaus"]))
+
+    @property
+    def tensors(self) -> dict[str, npt.NDArray[Any]]:
+        """The parameters by name, read-only; what NumPy has no type for (bfloat16, say) is left out.
+
+        >>> load("japanese_vowels").tensors["decoder.weight"].shape
+        (9, 32)
+        """
+        data = memoryview(self._file)[8 + int.from_bytes(self._file[:8], "little") :]
+        return {
+            name: np.frombuffer(data[slice(*entry["data_offsets"])], _DTYPES[entry["dtype"]]).reshape(entry["shape"])
+            for name, entry in self._header.items()
+            if name != "__metadata__" and entry["dtype"] in _DTYPES
+        }
+
     @property
     def labels(self) -> list[str]:
         """Names of the outputs, or none."""
@@ -157,13 +191,16 @@ class Model:
         if count.shape != lead or count.dtype.kind not in "iu":
             raise ValueError(f"model: lengths must be integers of shape {lead}, are {count.dtype} of shape {count.shape}")
         shape = (*lead, self.outputs) if self.pooled else (*lead, rows, self.outputs)
-        if out is not None and out.shape != shape:
-            raise ValueError(f"model: out must have shape {shape}, has {out.shape}")
+        given = np.asarray(out) if hasattr(out, "__dlpack__") else None
+        if out is not None and (given is None or not given.flags.c_contiguous):
+            raise TypeError("model: out must be a writable, C-contiguous float32 array")
+        if given is not None and given.shape != shape:
+            raise ValueError(f"model: out must have shape {shape}, has {given.shape}")
         flat = (int(np.prod(lead)), 1 if self.pooled else rows, self.outputs)
         result = self._core.run(
             u.reshape(-1, *u.shape[-2:]),
             np.ascontiguousarray(count.reshape(-1), dtype=np.int64),
-            None if out is None else out.reshape(flat),
+            None if given is None else given.reshape(flat),
             thread_count("model", threads),
         )
         return result.reshape(shape) if out is None else out

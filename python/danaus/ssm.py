@@ -61,7 +61,7 @@ class Report:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class S4D:
     """Diagonal state-space layer (Gu, Gupta, Goel and Re 2022), and DSS (Gupta, Gu and Berant 2022).
 
@@ -157,6 +157,12 @@ class S4D:
 
     def __getstate__(self) -> dict[str, Any]:
         return {k: v for k, v in self.__dict__.items() if k != "_layers"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for value in state.values():
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False
+        self.__dict__.update(state)
 
     @property
     def poles(self) -> ComplexArray:

@@ -95,8 +95,8 @@ class Parameters {
       });
       scale[i] = static_cast<float>(static_cast<double>(weight[i]) / std::sqrt(variance[i] + eps));
       require(std::isfinite(scale[i]), [&] {
-        return "model.load: " + prefix + "weight over the deviation must be a number that a float can hold, is not at " +
-               std::to_string(i);
+        return "model.load: " + prefix +
+               "weight over the deviation must be a number that a float can hold, is not at " + std::to_string(i);
       });
     }
     layer.center = vector(prefix + "running_mean", width, 0);

@@ -1,0 +1,1 @@
+"""What the command line is made of. Private; :mod:`danaus.cli` is the way in."""

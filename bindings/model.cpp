@@ -86,10 +86,15 @@ class ModelStream {
                   in.shape());
     }
     if (flat) expect_shape("model.run", "u", in.shape(), with_batch({count}));
-    const std::size_t results = stream_.with([count](const Stream& stream) { return stream.outputs_for(count); });
-    Result<float> y = output<float>("model.run", out, with_batch({results, network.outputs}));
-    in.shield_from(y);
-    stream_.with([&](Stream& stream) { stream.run(in.values(), count, {y.data(), y.size()}); });
+    Result<float> y;
+    stream_.with([&](Stream& stream) {  // room and run in one go: another thread may complete a frame in between
+      {
+        const nb::gil_scoped_acquire locked;  // nobody waits for the stream with the GIL in hand
+        y = output<float>("model.run", out, with_batch({stream.outputs_for(count), network.outputs}));
+        in.shield_from(y);
+      }
+      stream.run(in.values(), count, {y.data(), y.size()});
+    });
     return y;
   }
 

@@ -131,6 +131,7 @@ class Memory:
 
     @classmethod
     def from_state_dict(cls, state: dict[str, Any]) -> Memory:
+        """The memory that :meth:`state_dict` described."""
         memory = cls(state["measure"], state["n"], channels=state["channels"], dtype=state["dtype"])
         memory._core.state = np.asarray(state["state"], dtype=np.float64)
         return memory

@@ -154,6 +154,7 @@ class Model:
 
     @property
     def outputs(self) -> int:
+        """Values of an output row."""
         return int(self._core.outputs)
 
     @property
@@ -189,7 +190,9 @@ class Model:
         lead, rows = u.shape[:-2], -(-u.shape[-2] // self.frame)
         count = np.asarray(np.full(lead, u.shape[-2]) if lengths is None else lengths)
         if count.shape != lead or count.dtype.kind not in "iu":
-            raise ValueError(f"model: lengths must be integers of shape {lead}, are {count.dtype} of shape {count.shape}")
+            raise ValueError(
+                f"model: lengths must be integers of shape {lead}, are {count.dtype} of shape {count.shape}"
+            )
         shape = (*lead, self.outputs) if self.pooled else (*lead, rows, self.outputs)
         given = np.asarray(out) if hasattr(out, "__dlpack__") else None
         if out is not None and (given is None or not given.flags.c_contiguous):

@@ -104,7 +104,12 @@ class S4D:
         c = finite(where, "c", self.c, np.complex128)
         d = finite(where, "d", self.d, np.float64)
         dt = finite(where, "dt", self.dt, np.float64)
-        for name, value, shape in (("b", b, a.shape), ("c", c, a.shape), ("d", d, a.shape[:1]), ("dt", dt, a.shape[:1])):
+        for name, value, shape in (
+            ("b", b, a.shape),
+            ("c", c, a.shape),
+            ("d", d, a.shape[:1]),
+            ("dt", dt, a.shape[:1]),
+        ):
             if value.shape != shape:
                 raise ValueError(f"{where}: {name} must have shape {shape}, has {value.shape}")
         if not (dt > 0).all():
@@ -113,9 +118,13 @@ class S4D:
             raise ValueError(f"{where}: method must be 'zoh', 'bilinear' or 'dss', is {self.method!r}")
         if self.method == "dss":
             if self.length is None or self.length < 1:
-                raise ValueError(f"{where}: length must be the positive length a DSS layer was trained with, is {self.length}")
+                raise ValueError(
+                    f"{where}: length must be the positive length a DSS layer was trained with, is {self.length}"
+                )
             if not (a.real < 0).all():
-                raise ValueError(f"{where}: the real parts of a must be negative for dss, the largest is {a.real.max()}")
+                raise ValueError(
+                    f"{where}: the real parts of a must be negative for dss, the largest is {a.real.max()}"
+                )
         for name, value in (("a", a), ("b", b), ("c", c), ("d", d), ("dt", dt)):
             object.__setattr__(self, name, value)
         for part in self._modes:
@@ -123,7 +132,14 @@ class S4D:
 
     @classmethod
     def from_state_space(
-        cls, a: npt.ArrayLike, b: npt.ArrayLike, c: npt.ArrayLike, d: float = 0.0, dt: float = 1.0, *, method: Method = "zoh"
+        cls,
+        a: npt.ArrayLike,
+        b: npt.ArrayLike,
+        c: npt.ArrayLike,
+        d: float = 0.0,
+        dt: float = 1.0,
+        *,
+        method: Method = "zoh",
     ) -> S4D:
         """One channel from a dense real system A ``(N, N)``, B ``(N,)``, C ``(N,)``, diagonalised.
 
@@ -169,7 +185,9 @@ class S4D:
         """The poles in discrete time, ``(H, N/2)``."""
         return 1.0 + self._modes[0]
 
-    def kernel(self, length: int, dtype: npt.DTypeLike = "float32", *, out: FloatArray | None = None, threads: int = 1) -> FloatArray:
+    def kernel(
+        self, length: int, dtype: npt.DTypeLike = "float32", *, out: FloatArray | None = None, threads: int = 1
+    ) -> FloatArray:
         """The convolution kernel ``(H, length)``, without ``d``; 2 H N ``length`` flop, no transform."""
         where = "ssm.kernel"
         if length < 0:

@@ -7,8 +7,9 @@ import json
 from typing import Any
 
 import numpy as np
-from helpers import Array
 from safetensors.numpy import save
+
+from helpers import Array
 
 Layer = dict[str, Any]
 
@@ -126,7 +127,9 @@ def random_network(seed: int, both: bool = False) -> bytes:
     layers = [writer.linear(int(rng.integers(1, 24)), pointwise=bool(rng.integers(2)))]
     if rng.integers(2):
         stride = int(rng.integers(1, 5))
-        layers += [writer.conv1d(int(rng.integers(1, 24)), stride + int(rng.integers(0, 4)), stride, bool(rng.integers(2)))]
+        layers += [
+            writer.conv1d(int(rng.integers(1, 24)), stride + int(rng.integers(0, 4)), stride, bool(rng.integers(2)))
+        ]
         layers += [{"type": "relu"}, {"type": "log1p", "gain": 3.0}, writer.batch_norm()]
     for _ in range(rng.integers(1, 4)):
         width = writer.width

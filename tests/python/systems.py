@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import numpy as np
-from helpers import Array
-from reference import diagonal
 
 from danaus.ssm import S4D
+from helpers import Array
+from reference import diagonal
 
 
 def random_layer(channels: int, modes: int, seed: int = 0, method: str = "zoh", *, length: int = 64) -> S4D:
@@ -41,7 +41,7 @@ def kernel_bound(layer: S4D, length: int, dtype: str) -> Array:
     at most l factors; each product adds at most sqrt(5) roundings, the factor itself (1 + delta, and z = dt a) 1 +
     2 |z|; then the gain (8: two complex products, expm1, a quotient) and the sum as above.
     """
-    a_bar, b_bar = discrete(layer)
+    _, b_bar = discrete(layer)
     gains = 2 * np.abs(layer.c * b_bar).sum(1, keepdims=True)
     z = np.abs(layer.a * layer.dt[:, None]).max(1, keepdims=True)
     powers = (length * (np.sqrt(5) + 1 + 2 * z) + 8 + 2 * layer.a.shape[1]) * 2.0**-53
@@ -77,7 +77,8 @@ def scan_bound(layer: S4D, u: Array, largest: Array, dtype: str) -> Array:
 def scan_spread(layer: S4D, u: Array, largest: Array) -> Array:
     """Six standard deviations of the error of a float32 scan, ``(H,)``, where the roundings are independent.
 
-    One rounding of v has the variance (2^-24 v)^2 / 3; those of a step live on in sum_k |a_bar|^(2k) = 1 / (1 - |a_bar|^2).
+    One rounding of v has the variance (2^-24 v)^2 / 3; those of a step live on in
+    sum_k |a_bar|^(2k) = 1 / (1 - |a_bar|^2).
     """
     a_bar, b_bar = discrete(layer)
     state, peak = largest / np.abs(b_bar), np.abs(u).max(0)[:, None]

@@ -7,6 +7,8 @@ import doctest
 import importlib
 import inspect
 import pkgutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -116,7 +118,7 @@ def public_objects():
                         yield f"{name}.{public}.{member}", held
 
 
-@pytest.mark.parametrize(("path", "value"), public_objects())
+@pytest.mark.parametrize(("path", "value"), list(public_objects()))
 def test_everything_public_has_words(path, value):
     parent = find(path.rpartition(".")[0]) if path.count(".") > 2 else None
     words = inspect.getdoc(value)
@@ -162,12 +164,8 @@ def test_the_package_says_what_it_is():
 
 
 def test_import_needs_numpy_and_nothing_else():
-    import subprocess
-    import sys
-
     code = (
-        "import sys, danaus; import numpy; "
-        "foreign = {m.partition('.')[0] for m in sys.modules} & {'scipy', 'torch', 'mpmath', 'safetensors', 'matplotlib'}; "
-        "assert not foreign, foreign"
+        "import sys, danaus, numpy; modules = {m.partition('.')[0] for m in sys.modules}; "
+        "foreign = modules & {'scipy', 'torch', 'mpmath', 'safetensors', 'matplotlib'}; assert not foreign, foreign"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

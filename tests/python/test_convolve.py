@@ -6,11 +6,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import scipy.signal
-from helpers import LAYOUTS, laid_out, same_bits
-from hypothesis import given, strategies as st
-from reference import diagonal
+from hypothesis import given
+from hypothesis import strategies as st
 
 from danaus.ssm import causal_convolve
+from helpers import LAYOUTS, laid_out, same_bits
+from reference import diagonal
 
 DTYPES = ("float32", "float64")
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import DATA, same_bits
 
 from danaus.models import load
+from helpers import DATA, same_bits
 
 FOLDER = os.environ.get("DANAUS_FSDD")
 

@@ -10,11 +10,12 @@ from importlib import resources
 import numpy as np
 import pytest
 import scipy.integrate
-from helpers import LAYOUTS, cut, laid_out, same_bits
-from hypothesis import given, strategies as st
-from reference import legs
+from hypothesis import given
+from hypothesis import strategies as st
 
 from danaus.hippo import Memory, project, transition
+from helpers import LAYOUTS, cut, laid_out, same_bits
+from reference import legs
 
 DTYPES = ("float32", "float64")
 PROMISED = {"float32": 1e-6, "float64": 1e-11}  # relative to the norm of a channel's coefficients
@@ -81,7 +82,7 @@ def test_five_minutes_of_heart_beats():
 
 
 def test_the_differential_equation_has_the_same_solution():
-    """x' = (A x + B u) / t from any start after 0: what ``transition`` gives and what the memory does agree."""
+    """X' = (A x + B u) / t from any start after 0: what ``transition`` gives and what the memory does agree."""
     a, b = transition("legs", 6)
     n = np.arange(6)
     r = np.sqrt(2 * n + 1)
@@ -316,7 +317,7 @@ def test_a_wrong_state_is_refused_and_changes_nothing():
         lambda s: np.concatenate([s[:1], [np.nan], s[2:]]),
         lambda s: np.concatenate([[1e9], s[1:]]),
     ):
-        with pytest.raises(ValueError, match="state"):
+        with pytest.raises(ValueError, match=r"(state|times) must"):
             Memory.from_state_dict({**state, "state": spoil(good.copy())})
     with pytest.raises(ValueError, match="measure"):
         Memory.from_state_dict({**state, "measure": "legt"})
@@ -364,7 +365,7 @@ def test_wrong_samples_change_nothing():
         memory = filled(noise((30, 3), dtype))
         before = memory.state_dict()["state"]
         for wrong in ((5, 2), (5,), (1, 5, 3), ()):
-            with pytest.raises(ValueError, match="u must have shape|channels"):
+            with pytest.raises(ValueError, match=r"u must have shape"):
                 memory.extend(np.zeros(wrong, dtype))
         for wrong in ((2,), (1, 3), (4,), ()):
             with pytest.raises(ValueError, match="u must have shape"):

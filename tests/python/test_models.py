@@ -9,14 +9,16 @@ from importlib import resources
 
 import numpy as np
 import pytest
-from helpers import DATA, LAYOUTS, cut, laid_out, same_bits
-from hypothesis import given, settings, strategies as st
-from networks import Writer, random_network, write
-from reference.network import Network
-from safetensors.numpy import load as read_tensors, save as write_tensors
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import load as read_tensors
+from safetensors.numpy import save as write_tensors
 
 import danaus
 from danaus.models import Model, embedded, load
+from helpers import DATA, LAYOUTS, cut, laid_out, same_bits
+from networks import Writer, random_network, write
+from reference.network import Network
 
 LOGIT = 2e-5  # what the outputs of a float32 network of this size may differ by
 
@@ -124,7 +126,9 @@ def test_a_random_network_is_its_formulas(seed):
             assert np.abs(model(u) - truth).max() <= LOGIT * max(1, np.abs(truth).max())
 
 
-@given(seed=st.integers(0, 400), length=st.integers(1, 300), sizes=st.lists(st.integers(0, 150), min_size=1, max_size=4))
+@given(
+    seed=st.integers(0, 400), length=st.integers(1, 300), sizes=st.lists(st.integers(0, 150), min_size=1, max_size=4)
+)
 def test_batch_stream_and_chunks_give_the_same_bits(seed, length, sizes):
     model = Model(random_network(seed))
     u = noise((length, model.channels), seed)
@@ -428,7 +432,7 @@ def test_a_file_that_is_no_model_is_a_value_error_with_its_name(tmp_path):
     path = tmp_path / "wrong.bin"
     for content in (b"", b"x" * 7, b"x" * 100, b"\0" * 8, b"\2" + b"\0" * 7 + b"{}", b"PK\3\4" * 50, b"\xff" * 64):
         path.write_bytes(content)
-        with pytest.raises(ValueError, match="wrong.bin"):
+        with pytest.raises(ValueError, match=r"wrong\.bin"):
             load(path)
 
 
@@ -440,10 +444,9 @@ def try_to_run(file):
         model(u)
         if model.causal:
             model.stream().run(u[0])
-        model.tensors, model.description, model.metadata, model.check(2)  # noqa: B018
+        assert model.description and model.check(2) and model.tensors.keys() and model.metadata is not None
     except (ValueError, OSError) as error:
-        assert str(error)
-        return error
+        return str(error)
     return None
 
 
@@ -451,7 +454,7 @@ def try_to_run(file):
 def test_no_beginning_of_a_model_is_a_model(name):
     file = file_of(name)
     head = 8 + int.from_bytes(file[:8], "little")
-    ends = {*range(0, 64), *range(head - 20, head + 20), *range(0, head, 97), *range(head, len(file), 4001), len(file) - 1}
+    ends = {*range(64), *range(head - 20, head + 20), *range(0, head, 97), *range(head, len(file), 4001), len(file) - 1}
     for end in ends:
         with pytest.raises(ValueError, match=r"must"):
             Model(file[:end])
@@ -480,7 +483,9 @@ def test_a_cut_or_stuffed_head_is_an_error_or_a_model_that_runs(data):
     head = file[8 : 8 + size]
     start = data.draw(st.integers(0, size))
     stop = data.draw(st.integers(start, min(size, start + 40)))
-    stuffing = data.draw(st.sampled_from([b"", b"0", b"-", b"9999999999", b"[", b"{", b'"', b"1e999", b"null", b"\\u0000"]))
+    stuffing = data.draw(
+        st.sampled_from([b"", b"0", b"-", b"9999999999", b"[", b"{", b'"', b"1e999", b"null", b"\\u0000"])
+    )
     head = head[:start] + stuffing + head[stop:]
     try_to_run(len(head).to_bytes(8, "little") + head + file[8 + size :])
 
@@ -515,7 +520,9 @@ def test_every_field_of_a_description_with_every_wrong_value():
         writer.conv1d(6, 4, 2),
         {"type": "log1p", "gain": 1.0},
         writer.batch_norm(),
-        writer.residual(writer.depthwise(3), writer.s4d(2, "dss"), writer.rms_norm(), {"type": "gelu", "approximate": "tanh"}),
+        writer.residual(
+            writer.depthwise(3), writer.s4d(2, "dss"), writer.rms_norm(), {"type": "gelu", "approximate": "tanh"}
+        ),
         writer.layer_norm(),
         {"type": "pool", "kind": "mean"},
         writer.linear(4),
@@ -610,7 +617,7 @@ def test_a_layer_that_overflows_is_refused(name):
         error = try_to_run(write(layers, broken, 2))
         assert error is not None or np.isfinite(value)
         if error is not None:
-            assert "kernel" in str(error) or "discretise" in str(error) or "s4d" in str(error)
+            assert "kernel" in error or "discretise" in error
 
 
 def test_deep_and_long_descriptions():

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 import scipy.linalg
 import scipy.signal
-from helpers import LAYOUTS, cut, laid_out, same_bits
-from hypothesis import given, strategies as st
-from reference import diagonal
-from systems import discrete, kernel_bound, random_layer, s4d_lin, scan_bound, scan_spread
+from hypothesis import given
+from hypothesis import strategies as st
 
 from danaus.ssm import S4D, causal_convolve
+from helpers import LAYOUTS, cut, laid_out, same_bits
+from reference import diagonal
+from systems import discrete, kernel_bound, random_layer, s4d_lin, scan_bound, scan_spread
 
 METHODS = ("zoh", "bilinear", "dss")
 DTYPES = ("float32", "float64")
@@ -213,7 +214,9 @@ def test_torch_computes_the_same_layer():
     torch = pytest.importorskip("torch", reason="PyTorch is not installed")
     layer = s4d_lin(8, 32)
     for method in METHODS:
-        layer = S4D(layer.a, layer.b, layer.c, layer.d, layer.dt, method=method, length=512 if method == "dss" else None)
+        layer = S4D(
+            layer.a, layer.b, layer.c, layer.d, layer.dt, method=method, length=512 if method == "dss" else None
+        )
         a, c, dt = torch.tensor(layer.a), torch.tensor(layer.c), torch.tensor(layer.dt)[:, None]
         z = a * dt
         if method == "zoh":
@@ -223,8 +226,9 @@ def test_torch_computes_the_same_layer():
             power = ((1 + z / 2) / (1 - z / 2))[..., None] ** torch.arange(512)
         else:
             x = (torch.exp(z * 512) - 1) * a
-            gain, power = c * (torch.exp(z) - 1) * x.conj() / (x * x.conj() + 1e-7), torch.exp(
-                z[..., None] * torch.arange(512)
+            gain, power = (
+                c * (torch.exp(z) - 1) * x.conj() / (x * x.conj() + 1e-7),
+                torch.exp(z[..., None] * torch.arange(512)),
             )
         kernel = 2 * (gain[..., None] * power).sum(1).real
         u = torch.randn(512, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
@@ -241,7 +245,9 @@ shapes = st.tuples(st.integers(1, 40), st.integers(1, 9), st.integers(1, 70))
 chunks = st.lists(st.integers(0, 70), min_size=1, max_size=5)
 
 
-@given(shape=shapes, dtype=st.sampled_from(DTYPES), method=st.sampled_from(METHODS), sizes=chunks, seed=st.integers(0, 99))
+@given(
+    shape=shapes, dtype=st.sampled_from(DTYPES), method=st.sampled_from(METHODS), sizes=chunks, seed=st.integers(0, 99)
+)
 def test_scan_step_and_chunks_give_the_same_bits(shape, dtype, method, sizes, seed):
     channels, modes, length = shape
     layer = random_layer(channels, modes, seed, method, length=length)
@@ -256,7 +262,12 @@ def test_scan_step_and_chunks_give_the_same_bits(shape, dtype, method, sizes, se
     assert same_bits(y, whole) and same_bits(after.state, stream.state)
 
 
-@given(shape=shapes, dtype=st.sampled_from(DTYPES), layout=st.sampled_from(LAYOUTS), lead=st.sampled_from([(), (3,), (2, 2)]))
+@given(
+    shape=shapes,
+    dtype=st.sampled_from(DTYPES),
+    layout=st.sampled_from(LAYOUTS),
+    lead=st.sampled_from([(), (3,), (2, 2)]),
+)
 def test_layout_and_batch_axes_change_no_bit(shape, dtype, layout, lead):
     channels, modes, length = shape
     layer = random_layer(channels, modes)
@@ -381,7 +392,14 @@ def test_wrong_out_is_refused_and_nothing_written(dtype):
         "kernel": lambda out: layer.kernel(6, dtype, out=out),  # wants (3, 6)
     }
     for verb in verbs.values():
-        for wrong in (frozen, np.zeros((6, 3), other), np.zeros((6, 6), dtype)[:, ::2], np.zeros((6, 3), "int32"), [0.0], "x"):
+        for wrong in (
+            frozen,
+            np.zeros((6, 3), other),
+            np.zeros((6, 6), dtype)[:, ::2],
+            np.zeros((6, 3), "int32"),
+            [0.0],
+            "x",
+        ):
             with pytest.raises(TypeError, match="out must be"):
                 verb(wrong)
         for shape in ((6, 4), (5, 3), (6,), (1, 6, 3), (18,), (0, 3)):
@@ -395,7 +413,9 @@ def test_wrong_out_is_refused_and_nothing_written(dtype):
 # ---------------------------------------------------------------------------------- unusual numbers
 
 
-@given(shape=shapes, dtype=st.sampled_from(DTYPES), bad=st.sampled_from([np.nan, np.inf, -np.inf]), seed=st.integers(0, 99))
+@given(
+    shape=shapes, dtype=st.sampled_from(DTYPES), bad=st.sampled_from([np.nan, np.inf, -np.inf]), seed=st.integers(0, 99)
+)
 def test_what_is_not_finite_stays_in_its_channel_and_its_future(shape, dtype, bad, seed):
     channels, modes, length = shape
     rng = np.random.default_rng(seed)
@@ -539,7 +559,13 @@ def test_a_failed_call_leaves_the_stream_as_it_was():
 
 
 def good():
-    return {"a": np.full((2, 3), -1 + 1j), "b": 1, "c": np.ones((2, 3), complex), "d": np.zeros(2), "dt": np.full(2, 0.1)}
+    return {
+        "a": np.full((2, 3), -1 + 1j),
+        "b": 1,
+        "c": np.ones((2, 3), complex),
+        "d": np.zeros(2),
+        "dt": np.full(2, 0.1),
+    }
 
 
 @pytest.mark.parametrize(
@@ -630,7 +656,9 @@ def test_layers_compare_without_raising():
     assert len({layer, other}) == 2
 
 
-@pytest.mark.parametrize("wrong", ["float16", "int32", "int64", "bool", "complex64", "complex128", "longdouble", "object", "S8"])
+@pytest.mark.parametrize(
+    "wrong", ["float16", "int32", "int64", "bool", "complex64", "complex128", "longdouble", "object", "S8"]
+)
 def test_another_element_type_is_a_type_error(wrong):
     layer = random_layer(2, 3)
     u = np.ones((4, 2)).astype(wrong)
@@ -671,7 +699,7 @@ def test_bytes_in_the_other_order_are_not_misread(dtype):
 def test_a_wrong_shape_is_a_value_error_with_the_argument_and_both_shapes(shape):
     layer = random_layer(3, 2)
     for verb in (layer, layer.convolve, lambda u: causal_convolve(u, layer.kernel(4))):
-        with pytest.raises(ValueError, match="u must have shape .*3.*has"):
+        with pytest.raises(ValueError, match=r"u must have shape .*3.*has"):
             verb(np.zeros(shape, "float32"))
 
 

@@ -8,6 +8,7 @@ import math
 from typing import Any
 
 import numpy as np
+
 from reference import diagonal
 
 Layer = dict[str, Any]

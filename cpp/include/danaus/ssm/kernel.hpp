@@ -79,12 +79,12 @@ DANAUS_INLINE void powers_within(std::span<const Mode> modes, std::size_t block,
     const ComplexLanes stride{V(r), V(i)};  // a_bar^lanes
     ComplexLanes power{simd::load<V>(start_re), simd::load<V>(start_im)};
     for (std::size_t j = 0; j < block; j += lanes) {
+      const auto alive = power.re * power.re + power.im * power.im > V(negligible<T> * negligible<T>);
+      power = {select(alive, power.re, V(0.0)), select(alive, power.im, V(0.0))};
       T* const out = panels + j / tile * tile * depth + 2 * n * tile + j % tile;
       simd::store(simd::convert<T>(power.re), out);
       simd::store(simd::convert<T>(-power.im), out + tile);
       power = power * stride;
-      const auto alive = power.re * power.re + power.im * power.im > V(negligible<T> * negligible<T>);
-      power = {select(alive, power.re, V(0.0)), select(alive, power.im, V(0.0))};
     }
   }
 }

@@ -23,6 +23,7 @@ class Memory {
   void extend(const Array& u, const nb::object& times) {
     const Input<T> in(where, "u", u);
     if (in.ndim() != 2) wrong_shape(where, "u", "(length, " + std::to_string(channels()) + ")", in.shape());
+    expect_shape(where, "u", in.shape(), {in.shape(0), channels()});
     const View<const T, 2> samples(in.data(), {in.shape(0), in.shape(1)});
     if (times.is_none()) {
       memory_.with([&](LegsMemory<T>& memory) { memory.extend(samples); });

@@ -31,7 +31,7 @@ def float_array(where: str, name: str, values: object) -> FloatArray:
 
 def finite(where: str, name: str, values: object, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     """``values`` as a new, read-only array of ``dtype``, every element finite."""
-    if np.iscomplexobj(values) and np.dtype(dtype).kind != "c":
+    if np.asarray(values).dtype.kind == "c" and np.dtype(dtype).kind != "c":
         raise TypeError(f"{where}: {name} must be real, is complex")
     array = np.array(values, dtype=dtype)
     bad = np.argwhere(~np.isfinite(array))

@@ -71,7 +71,7 @@ class Memory:
         if n < 1 or channels < 1:
             raise ValueError(f"{where}: n and channels must be at least 1, are {n} and {channels}")
         self.dtype = float_dtype(where, "dtype", dtype)
-        self._core = (_core.LegsMemory32 if self.dtype.itemsize == 4 else _core.LegsMemory64)(n, channels)
+        self._core: Any = (_core.LegsMemory32 if self.dtype.itemsize == 4 else _core.LegsMemory64)(n, channels)
 
     @property
     def n(self) -> int:
@@ -98,11 +98,13 @@ class Memory:
     @property
     def coefficients(self) -> FloatArray:
         """``(channels, n)``. Reading changes nothing."""
-        return self._core.coefficients()
+        found: FloatArray = self._core.coefficients()
+        return found
 
     def reconstruct(self, times: npt.ArrayLike) -> FloatArray:
         """The remembered signal at ``times``, ``(len(times), channels)``."""
-        return self._core.reconstruct(np.asarray(times, dtype=np.float64))
+        signal: FloatArray = self._core.reconstruct(np.asarray(times, dtype=np.float64))
+        return signal
 
     def merge(self, other: Memory) -> None:
         """Appends what ``other`` remembers, as if its samples had come next. Exact."""

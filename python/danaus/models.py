@@ -69,17 +69,19 @@ class Report:
         return {**asdict(self), "stable": self.stable, "ok": self.ok}
 
     def __str__(self) -> str:
-        streams = "whole sequences only" if self.difference is None else f"max |stream - batch| = {self.difference:.2g}"
+        streams = "whole sequences only"
+        if self.difference is not None:
+            streams = f"max |stream - batch| = {self.difference:.2g}"
         lines = [
             f"{self.name}: {'ok' if self.ok else 'NOT OK'}",
             f"  {streams}",
-            f"  {self.parameters:,} parameters, {self.macs:,} multiply-adds a step, {self.state_bytes:,} bytes of state",
+            f"  {self.parameters:,} parameters, {self.macs:,} multiply-adds a step, {self.state_bytes:,} B of state",
         ]
-        for pole in self.poles:
-            lines.append(
-                f"  {pole['layer']}: {pole['channels']} channels x {pole['modes']} mode pairs, largest pole "
-                f"{pole['radius']:.6f}, memory {pole['memory']:.4g} steps"
-            )
+        lines += [
+            f"  {pole['layer']}: {pole['channels']} channels x {pole['modes']} mode pairs, largest pole "
+            f"{pole['radius']:.6f}, memory {pole['memory']:.4g} steps"
+            for pole in self.poles
+        ]
         return "\n".join(lines)
 
 

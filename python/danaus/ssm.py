@@ -198,7 +198,8 @@ class S4D:
     def __call__(self, u: FloatArray, *, out: FloatArray | None = None, threads: int = 1) -> FloatArray:
         """The layer over whole sequences ``(..., L, H)``, by the scan: the bits that steps give."""
         u = float_array("ssm.S4D", "u", u)
-        return self._layer(u.dtype).scan(u, out=out, threads=thread_count("ssm.S4D", threads))
+        y: FloatArray = self._layer(u.dtype).scan(u, out=out, threads=thread_count("ssm.S4D", threads))
+        return y
 
     def convolve(self, u: FloatArray, *, threads: int = 1) -> FloatArray:
         """The same as ``__call__`` by convolution with the kernel: the form it was trained in."""
@@ -210,7 +211,8 @@ class S4D:
         """A stream from the beginning, of one sequence or of ``batch``."""
         if batch is not None and batch < 1:
             raise ValueError(f"ssm.stream: batch must be at least 1, is {batch}")
-        return self._layer(float_dtype("ssm.stream", "dtype", dtype)).stream(batch)
+        stream: Stream = self._layer(float_dtype("ssm.stream", "dtype", dtype)).stream(batch)
+        return stream
 
     def prefill(self, u: FloatArray, *, threads: int = 1) -> tuple[FloatArray, Stream]:
         """``(y, stream)``: a prompt ``(L, H)`` or ``(batch, L, H)`` and the stream that goes on after it."""

@@ -39,7 +39,7 @@ struct Network {
   std::size_t outputs = 0;
   std::size_t state_size = 0;  ///< floats a sequence remembers
   std::size_t slots = 0;       ///< rows kept by `save` at the same time
-  std::size_t scalars = 0;      ///< numbers in the model file
+  std::size_t scalars = 0;     ///< numbers in the model file
   std::size_t vocabulary = 0;  ///< inputs are 0 .. vocabulary - 1; 0: any number
   bool reduces = false;        ///< a whole sequence gives one row (a mean or last layer)
   bool bidirectional = false;  ///< needs whole sequences: cannot stream

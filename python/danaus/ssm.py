@@ -77,7 +77,8 @@ class S4D:
     length : the length of the kernels a DSS layer was trained with
 
     Set-up is done in double precision. Accuracy in float32: kernels 1e-6 of their largest value,
-    steps and scans about 1e-6 of the largest output for memories up to 1e4 samples. Raises
+    steps and scans about 3e-6 of the largest output for signals that vary and memories up to 1e4 samples;
+    for a constant, 3e-8 times the memory, for there the states stop short: take float64 or `convolve`. Raises
     ``ValueError`` for wrong shapes, ``dt <= 0`` and values that are not finite.
 
     >>> n = np.arange(8)

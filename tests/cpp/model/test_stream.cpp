@@ -167,6 +167,17 @@ TEST(stream_keeps_the_rows_of_an_unfinished_frame) {
   }
 }
 
+TEST(stream_state_depends_on_the_samples_alone) {
+  const Model model = two_rows_a_step(18).model();
+  const std::vector<float> samples = noise(18 * 31, 5);  // ends within a frame
+  RandomNetwork random(6, {.pools = false});
+  Stream at_once = model.stream(), cut = model.stream();
+  std::vector<float> out(at_once.outputs_for(31) * 5);
+  at_once.run(samples, 31, out);
+  in_chunks(cut, samples, random, 3);
+  CHECK(same_bits(at_once.state(), cut.state()));
+}
+
 TEST(stream_state_resumes_bit_for_bit) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     RandomNetwork random(seed, {});

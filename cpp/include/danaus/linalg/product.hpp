@@ -86,7 +86,9 @@ DANAUS_KERNEL void product(View<const T, 2> x, const T* panels, const T* bias, V
     for (; c + 8 <= registers; c += 8) product_columns<V, 8>(x, panels, c, bias, out);
   }
   for (; c + many <= registers; c += many) product_columns<V, many>(x, panels, c, bias, out);
-  for (; c < registers; ++c) product_columns<V, 1>(x, panels, c, bias, out);
+  if constexpr (tile / V::size() % many != 0) {
+    for (; c < registers; ++c) product_columns<V, 1>(x, panels, c, bias, out);
+  }
 }
 
 }  // namespace DANAUS_ISA

@@ -232,8 +232,9 @@ class Builder {
       return "model.load: there must be a label for each of the " + std::to_string(width_) + " outputs, there are " +
              std::to_string(labels);
     });
-    require(step_width(network_) <= most_values,
-            [] { return std::string("model.load: a step must pass at most 2^20 values between layers, passes more"); });
+    require((2 + network_.slots) * step_width(network_) <= most_values, [] {
+      return std::string("model.load: a step must keep at most 2^20 values between its layers, keeps more");
+    });
   }
 
   static std::string prefix_of(const Json& spec) {

@@ -158,7 +158,7 @@ class Stream {
       std::copy_n(samples, taken * channels, frame_.data() + waiting * channels);
       samples += taken * channels;
       count -= taken;
-      kept[-1] = 0;
+      std::fill_n(kept - 1, pending_, 0.0f);  // equal histories leave equal states, however they were cut
       kernels_.run(*network_, Chunk{1, 1, false, frame_.data(), states(b), out}, scratch());
       out += network_->outputs;
     }

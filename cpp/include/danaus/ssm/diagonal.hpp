@@ -67,6 +67,7 @@ inline namespace DANAUS_ISA {
 
 /// Added to every input, so that the states of a silent channel settle at a value far below the
 /// last place of any output instead of decaying into denormals, which cost 100 cycles an operation.
+/// Signals below 1e-30 (float), 1e-270 (double) drown in it.
 template <std::floating_point T>
 inline constexpr T silence = sizeof(T) == 4 ? T(0x1p-100) : T(0x1p-900);
 

@@ -76,9 +76,10 @@ class S4D:
     method : ``"zoh"``, ``"bilinear"`` or ``"dss"`` (the softmax of DSS over ``length`` samples)
     length : the length of the kernels a DSS layer was trained with
 
-    Set-up is done in double precision. Accuracy in float32: kernels 1e-6 of their largest value,
-    steps and scans about 3e-6 of the largest output for signals that vary and memories up to 1e4 samples;
-    for a constant, 3e-8 times the memory, for there the states stop short: take float64 or `convolve`. Raises
+    Set-up is done in double precision. Accuracy in float32, relative to the largest value: kernels 1e-6; steps and
+    scans 4e-6 for layers as S4D initialises them, where rounding a pole's angle a turns it by 3e-8 ``|a| memory``
+    within its memory (in samples). Where states change by less than 1/32 a sample they carry what rounding takes
+    from them (twice the state), so that slow signals are not lost. Inputs below 1e-18 count as silence. Raises
     ``ValueError`` for wrong shapes, ``dt <= 0`` and values that are not finite.
 
     >>> n = np.arange(8)

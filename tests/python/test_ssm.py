@@ -125,8 +125,8 @@ def test_scan_is_the_convolution(method, dtype):
 
 
 @pytest.mark.parametrize("signal", ["noise", "tone"])
-def test_float32_rounding_of_a_signal_that_varies_is_a_random_walk(signal):
-    """S4D as it is initialised, memories up to 2000 samples: two or three millionths of the largest output."""
+def test_float32_rounding_of_a_signal_that_varies_is_some_millionths(signal):
+    """S4D as it is initialised, memories up to 2000 samples: what is left is the rounding of the poles' angles."""
     layer, length = s4d_lin(16, 32), 8000
     u = {"noise": noise(length), "tone": np.sin(0.05 * np.arange(length))}[signal]
     u = np.repeat(u[:, None], 16, 1).astype(np.float32)
@@ -136,13 +136,13 @@ def test_float32_rounding_of_a_signal_that_varies_is_a_random_walk(signal):
     assert (error <= 4e-6 * np.abs(layer(u)).max(0)).all()
 
 
-def test_float32_state_of_a_constant_signal_stops_short():
-    """It stops where a step is less than half its last place: 2^-25 times the memory away, relative to the state."""
+def test_float32_state_of_a_constant_signal_does_not_stop_short():
+    """Rounding takes 2^-25 times the memory from a state that only grows, unless what it takes is carried."""
     for memory in (100, 1000, 10_000):
         layer = S4D([[-1.0]], 1, [[0.5]], [0.0], [1 / memory])
         u = np.ones((20 * memory, 1), np.float32)
         last = layer(u)[-1, 0]  # of a signal that converges to 1
-        assert abs(1 - last) <= 2.0**-24 * memory
+        assert abs(1 - last) <= 4 * 2.0**-24 + np.exp(-20)  # two coefficients and two sums are rounded
         assert abs(1 - layer(u.astype(np.float64))[-1, 0]) <= 2.0**-53 * memory + np.exp(-20)
 
 
@@ -448,7 +448,7 @@ def test_one_sequence_of_a_batch_does_not_spoil_another(dtype):
 def test_silence_and_denormals_stay_silent(dtype):
     layer = s4d_lin(4, 16)
     tiny = np.finfo(dtype).smallest_subnormal
-    floor = 1e-25 if dtype == "float32" else 1e-260
+    floor = 1e-13 if dtype == "float32" else 1e-230
     for value in (0.0, tiny, -tiny, 3 * tiny):
         u = np.full((2000, 4), value, dtype)
         assert np.abs(layer(u)).max() <= floor
@@ -463,7 +463,7 @@ def test_huge_values_are_only_a_matter_of_scale(dtype):
     layer = random_layer(3, 4, seed=2)
     scale = 2.0**110 if dtype == "float32" else 2.0**1000
     u = noise((60, 3), dtype)
-    # 2^-100 (2^-900) is added to every input: what it does is far below the last place of y
+    # 2^-64 (2^-800) is added to every input: what it does is far below the last place of y
     assert np.allclose(layer((u * scale).astype(dtype)) / scale, layer(u), rtol=1e-6, atol=1e-6)
     k = layer.kernel(60, dtype)
     assert same_bits(causal_convolve((u * scale).astype(dtype), k), (causal_convolve(u, k) * scale).astype(dtype))

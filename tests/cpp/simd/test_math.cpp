@@ -153,7 +153,7 @@ TEST(math_erf) {
       "erf", [](auto x) { return erf(x); }, [](double x) { return std::erf(x); }, 1.8, {0, 0.9375f, 3.925f, inf});
 }
 TEST(math_gelu) {
-  check_bound("gelu", [](auto x) { return simd::gelu(x); }, gelu, 7.6, {0, 13.5f, 14.15f, 14.5f, inf});
+  check_bound("gelu", [](auto x) { return simd::gelu(x); }, gelu, 8, {0, 13.5f, 14.15f, 14.5f, inf});
 }
 TEST(math_gelu_tanh) {
   check_bound(

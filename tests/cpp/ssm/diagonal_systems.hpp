@@ -20,7 +20,7 @@ inline constexpr double unit = static_cast<double>(std::numeric_limits<T>::epsil
 
 /// More than danaus adds to an input lest states become denormals.
 template <class T>
-inline constexpr double silence = sizeof(T) == 4 ? 0x1p-99 : 0x1p-899;
+inline constexpr double silence = sizeof(T) == 4 ? 0x1p-63 : 0x1p-799;
 
 /// z with both parts rounded to T.
 template <class T>
@@ -47,6 +47,7 @@ struct System {
       system.modes[i] = {std::polar(radius, angle) - 1.0, {next(), next()}};
     }
     for (double& x : system.d) x = next();
+    system.shape.carries = (channels + count + seed) % 2 == 0;
     system.pack();
     return system;
   }

@@ -50,11 +50,10 @@ class S4DReader {
     const std::vector<double> d = parameters_.values(key("D"), {shape_.channels});
     layer.kind = two_ways_ ? LayerKind::bidirectional : LayerKind::s4d;
     const std::vector<Mode> forward = modes(0);
-    layer.forward = parameters_.diagonal(shape_, forward, d);
+    layer.forward = packed(forward, d);
     poles.push_back(describe_poles(prefix_, shape_, forward));
     if (two_ways_) {
-      const std::vector<Mode> backward = modes(c_.size() / 2);
-      layer.backward = parameters_.diagonal(shape_, backward, std::vector<double>(shape_.channels, 0.0));
+      layer.backward = packed(modes(c_.size() / 2), std::vector<double>(shape_.channels, 0.0));
     }
   }
 
@@ -62,6 +61,12 @@ class S4DReader {
 
  private:
   std::string key(const char* name) const { return prefix_.empty() ? name : prefix_ + "." + name; }
+
+  Diagonal<float> packed(const std::vector<Mode>& all, std::span<const double> d) {
+    DiagonalShape shape = shape_;
+    shape.carries = long_memory<float>(all);
+    return parameters_.diagonal(shape, all, d);
+  }
 
   /// Modes of the kernel whose C begins at `first`.
   std::vector<Mode> modes(std::size_t first) const {

@@ -108,9 +108,11 @@ void compare_layer_norm(check::Random& random, std::size_t width, double scale, 
         for (std::size_t t = 0; t < x.rows; ++t) {
           const Statistics of(x, t);
           const double eps = static_cast<double>(norm.layer.eps), inverse = 1 / std::sqrt(of.variance + eps);
-          // The mean is off by the roundings of its sum and its own; that moves all values alike, and the
-          // variance by its square. Deviations and their squares round a few times.
-          const double moved = unit * (additions(width) + 2) * of.size;
+          // The mean is off by the roundings of its sum and its own; of that only the roundings of the second
+          // sum remain, and of each deviation from it. That moves all values alike, and the variance by its
+          // square. Deviations and their squares round a few times.
+          const double first = unit * (additions(width) + 2) * of.size;
+          const double moved = unit * (additions(width) + 4) * (std::sqrt(of.variance) + first);
           const double relative = unit * (additions(width) + 8) + moved * moved / (of.variance + eps);
           for (std::size_t i = 0; i < width; ++i) {
             const double w = std::fabs(static_cast<double>(norm.weight[i])), b = static_cast<double>(norm.bias[i]);

@@ -86,23 +86,24 @@ DANAUS_KERNEL void rms_norm(const Layer& layer, ConstRows x, Rows y) noexcept {
   }
 }
 
-/// y = (x - mean) / sqrt(variance + eps) weight + bias; two passes, so that a large mean costs no
-/// digits.
+/// y = (x - mean) / sqrt(variance + eps) weight + bias. What rounding takes from the mean is summed up and
+/// subtracted, too, so that a large mean costs no digits.
 DANAUS_KERNEL void layer_norm(const Layer& layer, ConstRows x, Rows y) noexcept {
   const std::size_t n = x.extent(1);
   const float count = static_cast<float>(n);
   for (std::size_t r = 0; r < x.extent(0); ++r) {
     const float* const from = x.row(r);
     float* const to = y.row(r);
-    const float mean =
-        simd::fold<float>(n, 0.0f, simd::plus, [&]<class V>(std::size_t i) { return simd::load<V>(from + i); }) / count;
-    const float squares = simd::fold<float>(n, 0.0f, simd::plus, [&]<class V>(std::size_t i) {
-      const V v = simd::load<V>(from + i) - V(mean);
+    const auto sum = [n](auto f) { return simd::fold<float>(n, 0.0f, simd::plus, f); };
+    const float mean = sum([&]<class V>(std::size_t i) { return simd::load<V>(from + i); }) / count;
+    const float rest = sum([&]<class V>(std::size_t i) { return simd::load<V>(from + i) - V(mean); }) / count;
+    const float squares = sum([&]<class V>(std::size_t i) {
+      const V v = simd::load<V>(from + i) - V(mean) - V(rest);
       return v * v;
     });
     const float scale = 1.0f / std::sqrt(squares / count + layer.eps);
     simd::each<float>(n, [&]<class V>(std::size_t i) {
-      const V v = (simd::load<V>(from + i) - V(mean)) * V(scale);
+      const V v = (simd::load<V>(from + i) - V(mean) - V(rest)) * V(scale);
       simd::store(fma(v, simd::load<V>(layer.weight + i), simd::load<V>(layer.bias + i)), to + i);
     });
   }

@@ -94,6 +94,7 @@ class Stream {
   /// `count` rows of every sequence, samples (batch, count, channels), any count: what does not fill a
   /// frame waits for the next call. out (batch, outputs_for(count), outputs).
   void run(std::span<const float> samples, std::size_t count, std::span<float> out) {
+    require(count < most_rows, [&] { return "model.run: count must be below 2^40 rows, is " + std::to_string(count); });
     const std::size_t results = outputs_for(count);
     expect_size("samples", samples.size(), batch_ * count * network_->channels);
     expect_size("out", out.size(), batch_ * results * network_->outputs);
@@ -175,6 +176,8 @@ class Stream {
       kept[0] = static_cast<float>(count);
     }
   }
+
+  static constexpr std::size_t most_rows = std::size_t{1} << 40;
 
   std::shared_ptr<const Network> network_;
   NetworkKernels kernels_;

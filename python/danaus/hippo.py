@@ -37,7 +37,7 @@ def transition(measure: str, n: int) -> tuple[FloatArray, FloatArray]:
 class Memory:
     """Online memory of all that came so far, in ``n`` Legendre coefficients a channel: exact LegS.
 
-    After samples u_k, each held for one unit of time (or until its end time), it knows
+    After samples u_k, each held for ``dt`` (or until its end time), it knows
     x_m(t) = (1/t) int_0^t u(s) sqrt(2m+1) P_m(2s/t - 1) ds for m < n, exactly as if all of it had
     been kept: float64 1e-11, float32 1e-6 relative, whatever the chunking. O(n) a sample.
 
@@ -46,6 +46,8 @@ class Memory:
     measure : ``"legs"``
     n : coefficients, 1 to 2048
     channels : signals remembered side by side
+    theta : ``None``: this measure has no window, it remembers everything since time 0
+    dt : time between samples, the unit of ``time`` and of all ``times``
     method : ``"exact"``
     dtype : of samples and coefficients, ``"float32"`` or ``"float64"``; the inside is float64
 
@@ -61,16 +63,23 @@ class Memory:
         n: int = 64,
         *,
         channels: int = 1,
+        theta: float | None = None,
+        dt: float = 1.0,
         method: str = "exact",
         dtype: npt.DTypeLike = "float32",
     ) -> None:
         where = "hippo.Memory"
         _expect_legs(where, measure)
+        if theta is not None:
+            raise ValueError(f"{where}: theta must be None for 'legs', which has no window, is {theta}")
+        if not 0 < dt < float("inf"):
+            raise ValueError(f"{where}: dt must be positive and finite, is {dt}")
         if method != "exact":
             raise ValueError(f"{where}: method must be 'exact' in this version, is {method!r}")
         if n < 1 or channels < 1:
             raise ValueError(f"{where}: n and channels must be at least 1, are {n} and {channels}")
         self.dtype = float_dtype(where, "dtype", dtype)
+        self.dt = float(dt)
         self._core: Any = (_core.LegsMemory32 if self.dtype.itemsize == 4 else _core.LegsMemory64)(n, channels)
 
     @property
@@ -84,7 +93,7 @@ class Memory:
     @property
     def time(self) -> float:
         """The memory spans ``[0, time)``."""
-        return float(self._core.time)
+        return float(self._core.time) * self.dt
 
     def step(self, u: FloatArray) -> None:
         """One sample of every channel, ``(channels,)``."""
@@ -92,7 +101,7 @@ class Memory:
 
     def extend(self, u: FloatArray, times: npt.ArrayLike | None = None) -> None:
         """Samples ``(L, channels)``; sample k is held until ``times[k]``, which must increase."""
-        ends = None if times is None else np.asarray(times, dtype=np.float64)
+        ends = None if times is None else np.asarray(times, dtype=np.float64) / self.dt
         self._core.extend(float_array("hippo.Memory", "u", u), ends)
 
     @property
@@ -103,7 +112,7 @@ class Memory:
 
     def reconstruct(self, times: npt.ArrayLike) -> FloatArray:
         """The remembered signal at ``times``, ``(len(times), channels)``."""
-        signal: FloatArray = self._core.reconstruct(np.asarray(times, dtype=np.float64))
+        signal: FloatArray = self._core.reconstruct(np.asarray(times, dtype=np.float64) / self.dt)
         return signal
 
     def merge(self, other: Memory) -> None:
@@ -111,6 +120,8 @@ class Memory:
         if not isinstance(other, Memory) or other.dtype != self.dtype:
             kind = other.dtype.name if isinstance(other, Memory) else type(other).__name__
             raise TypeError(f"hippo.Memory: merge needs a memory of {self.dtype.name}, got {kind}")
+        if other.dt != self.dt:
+            raise ValueError(f"hippo.Memory: merge needs a memory with dt {self.dt}, got {other.dt}")
         self._core.merge(other._core)
 
     def reset(self) -> None:
@@ -127,6 +138,7 @@ class Memory:
             "measure": "legs",
             "n": self.n,
             "channels": self.channels,
+            "dt": self.dt,
             "dtype": self.dtype.name,
             "state": self._core.state,
         }
@@ -134,7 +146,7 @@ class Memory:
     @classmethod
     def from_state_dict(cls, state: dict[str, Any]) -> Memory:
         """The memory that :meth:`state_dict` described."""
-        memory = cls(state["measure"], state["n"], channels=state["channels"], dtype=state["dtype"])
+        memory = cls(state["measure"], state["n"], channels=state["channels"], dt=state["dt"], dtype=state["dtype"])
         memory._core.state = np.asarray(state["state"], dtype=np.float64)
         return memory
 
@@ -142,15 +154,40 @@ class Memory:
         return (Memory.from_state_dict, (self.state_dict(),))
 
 
-def project(u: FloatArray, n: int, *, measure: str = "legs", times: npt.ArrayLike | None = None) -> FloatArray:
+def project(
+    u: FloatArray,
+    n: int,
+    *,
+    measure: str = "legs",
+    times: npt.ArrayLike | None = None,
+    method: str = "exact",
+    every: int | None = None,
+) -> FloatArray:
     """The coefficients ``(H, n)`` of a whole signal ``(L, H)``; see :class:`Memory`.
+
+    With ``every`` those after each ``every`` samples instead, ``(L // every, H, n)``.
 
     >>> project(np.ones((10, 1)), 3).round(12) + 0.0
     array([[1., 0., 0.]])
+    >>> project(np.ones((10, 2)), 3, every=5).shape
+    (2, 2, 3)
     """
-    u = float_array("hippo.project", "u", u)
+    where = "hippo.project"
+    u = float_array(where, "u", u)
     if u.ndim != 2:
-        raise ValueError(f"hippo.project: u must have shape (L, H), has {u.shape}")
-    memory = Memory(measure, n, channels=u.shape[1], dtype=u.dtype)
-    memory.extend(u, times)
-    return memory.coefficients
+        raise ValueError(f"{where}: u must have shape (L, H), has {u.shape}")
+    memory = Memory(measure, n, channels=u.shape[1], method=method, dtype=u.dtype)
+    if every is None:
+        memory.extend(u, times)
+        return memory.coefficients
+    if every < 1:
+        raise ValueError(f"{where}: every must be at least 1, is {every}")
+    ends = None if times is None else np.asarray(times, dtype=np.float64)
+    if ends is not None and ends.shape != u.shape[:1]:
+        raise ValueError(f"{where}: times must have shape {u.shape[:1]}, has {ends.shape}")
+    along = np.empty((len(u) // every, u.shape[1], n), u.dtype)
+    for i in range(len(along)):
+        part = slice(i * every, (i + 1) * every)
+        memory.extend(u[part], None if ends is None else ends[part])
+        along[i] = memory.coefficients
+    return along

@@ -29,7 +29,9 @@ SIGNATURES = {
     "danaus.models.Stream.step": "(self, frame, out=None)",
     "danaus.models.Stream.run": "(self, u, *, out=None)",
     "danaus.hippo.transition": "(measure, n)",
-    "danaus.hippo.Memory": "(measure='legs', n=64, *, channels=1, method='exact', dtype='float32')",
+    "danaus.hippo.Memory": (
+        "(measure='legs', n=64, *, channels=1, theta=None, dt=1.0, method='exact', dtype='float32')"
+    ),
     "danaus.hippo.Memory.step": "(self, u)",
     "danaus.hippo.Memory.extend": "(self, u, times=None)",
     "danaus.hippo.Memory.reconstruct": "(self, times)",
@@ -38,7 +40,7 @@ SIGNATURES = {
     "danaus.hippo.Memory.reset": "(self)",
     "danaus.hippo.Memory.state_dict": "(self)",
     "danaus.hippo.Memory.from_state_dict": "(state)",
-    "danaus.hippo.project": "(u, n, *, measure='legs', times=None)",
+    "danaus.hippo.project": "(u, n, *, measure='legs', times=None, method='exact', every=None)",
     "danaus.ssm.S4D": "(a, b, c, d, dt, *, method='zoh', length=None)",
     "danaus.ssm.S4D.__call__": "(self, u, *, out=None, threads=1)",
     "danaus.ssm.S4D.kernel": "(self, length, dtype='float32', *, out=None, threads=1)",

@@ -418,3 +418,37 @@ def test_project_is_the_memory():
     times = irregular(777)
     assert same_bits(project(u, 9), filled(u, 9).coefficients)
     assert same_bits(project(u, 9, times=times), filled(u, 9, times).coefficients)
+
+
+def test_dt_is_the_unit_of_every_time():
+    u = np.random.default_rng(3).standard_normal((500, 2))
+    plain, seconds = Memory(n=20, channels=2, dtype="float64"), Memory(n=20, channels=2, dt=1 / 360, dtype="float64")
+    plain.extend(u)
+    seconds.extend(u[:300])
+    seconds.extend(u[300:], np.arange(301, 501) / 360)
+    assert np.isclose(seconds.time, 500 / 360, rtol=1e-14)
+    assert np.allclose(seconds.coefficients, plain.coefficients, rtol=0, atol=1e-12)
+    at = np.array([0.0, 99.5, 500.0])
+    assert np.allclose(seconds.reconstruct(at / 360), plain.reconstruct(at), rtol=0, atol=1e-11)
+    assert seconds.copy().time == seconds.time
+    with pytest.raises(ValueError, match="dt"):
+        plain.merge(seconds)
+    for dt in (0.0, -1.0, np.inf, np.nan):
+        with pytest.raises(ValueError, match="dt must be positive"):
+            Memory(dt=dt)
+    with pytest.raises(ValueError, match="theta must be None"):
+        Memory(theta=2.0)
+
+
+def test_project_along_the_way():
+    u = np.random.default_rng(4).standard_normal((103, 3)).astype(np.float32)
+    along = project(u, 9, every=10)
+    assert along.shape == (10, 3, 9)
+    for i in range(10):
+        assert np.allclose(along[i], project(u[: 10 * (i + 1)], 9), rtol=0, atol=1e-6)
+    ends = np.cumsum(np.random.default_rng(5).uniform(0.5, 2, 103))
+    assert np.allclose(project(u, 9, times=ends, every=103)[0], project(u, 9, times=ends), rtol=0, atol=1e-6)
+    with pytest.raises(ValueError, match="every"):
+        project(u, 9, every=0)
+    with pytest.raises(ValueError, match="times"):
+        project(u, 9, times=ends[:5], every=10)

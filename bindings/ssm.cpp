@@ -39,7 +39,8 @@ struct Layer {
   Layer(const Array& delta, const Array& gain, const Array& feedthrough) {
     const std::vector<Mode> modes = modes_of("ssm.S4D", delta, gain);
     const Input<double> d("ssm.S4D", "d", feedthrough);
-    shape = {delta.shape(0), delta.shape(1), long_memory<T>(modes)};
+    shape = {delta.shape(0), delta.shape(1)};
+    shape.carried = slow_modes<T>(shape, modes);
     expect_shape("ssm.S4D", "d", d.shape(), {shape.channels});
     coefficients.resize(shape.coefficients());
     pack_diagonal<T>(shape, modes, d.span(), coefficients.data());

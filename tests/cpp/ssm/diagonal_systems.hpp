@@ -47,7 +47,7 @@ struct System {
       system.modes[i] = {std::polar(radius, angle) - 1.0, {next(), next()}};
     }
     for (double& x : system.d) x = next();
-    system.shape.carries = (channels + count + seed) % 2 == 0;
+    system.shape.carried = (channels + seed) % (system.shape.lane_modes() + 1);
     system.pack();
     return system;
   }

@@ -172,7 +172,7 @@ template <class T>
 void silent_input(bool carries) {
   const std::size_t channels = 5, count = 8;
   System<T> system(channels, count);
-  system.shape.carries = carries;
+  system.shape.carried = carries ? system.shape.lane_modes() : 0;
   check::Random random(11);
   for (std::size_t i = 0; i < channels * count; ++i) {
     const double dt = std::pow(10.0, -2 + random()), imag = i % 4 == 0   ? 0
@@ -189,7 +189,7 @@ void silent_input(bool carries) {
   for (int i = 0; i < 1000; ++i) scan(system.layer(), silence_.view(0, 1000), answer.state.data(), y.view(0, 1000));
   for (std::size_t i = 0; i < answer.state.size(); ++i) {
     const T x = answer.state[i];
-    const bool multiplied = i / tile % system.shape.state_rows() < 2;  // what rounding took is only added
+    const bool multiplied = i / tile % (carries ? 4 : 2) < 2;  // what rounding took is only added
     CHECK(std::fabs(x) < T(1e-13) && !(multiplied && std::fpclassify(x) == FP_SUBNORMAL));
   }
   for (std::size_t h = 0; h < channels; ++h) CHECK(std::fabs(y.at(999, h)) < T(1e-14));
@@ -257,8 +257,8 @@ TEST(scan_carries_what_rounding_takes_from_a_long_memory) {
   for (const double memory : {1e2, 1e3, 1e4, 1e5}) {
     System<float> system(1, 1);
     system.modes[0] = {-1 / memory, 1 / memory};
-    CHECK(long_memory<float>(system.modes) && !long_memory<double>(system.modes));
-    system.shape.carries = true;
+    system.shape.carried = slow_modes<float>(system.shape, system.modes);
+    CHECK(system.shape.carried == 1 && slow_modes<double>(system.shape, system.modes) == 0);
     system.pack();
     Sequence<float> u(static_cast<std::size_t>(10 * memory), 1);
     std::fill(u.values.begin(), u.values.end(), 0.7f);  // constant: every rounding goes to the same side
@@ -266,7 +266,10 @@ TEST(scan_carries_what_rounding_takes_from_a_long_memory) {
     const Recurrence<float> want(system, u, 0);
     for (std::size_t k = 0; k < u.rows; ++k) CHECK_NEAR(answer.y.at(k, 0), want.y[k], 4 * unit<float> * 0.7);
   }
-  CHECK(!long_memory<float>(std::vector<Mode>{{-0.1, 1.0}}));
+  // Three of the modes of the second channel are slow: a lane mode of four slices, and first in its lane.
+  const std::vector<Mode> modes{{-0.5, 1}, {-0.1, 1},  {-0.9, 1}, {-0.5, 1},
+                                {-0.3, 1}, {-1e-3, 1}, {1e-3, 1}, {-1e-2, 1}};
+  CHECK(slow_modes<float>({2, 4}, modes) == 1 && slow_modes<float>({17, 1}, std::vector<Mode>(17, {-0.1, 1})) == 0);
 }
 
 TEST(scan_keeps_what_is_not_finite_in_its_channel) {

@@ -64,7 +64,7 @@ class S4DReader {
 
   Diagonal<float> packed(const std::vector<Mode>& all, std::span<const double> d) {
     DiagonalShape shape = shape_;
-    shape.carries = long_memory<float>(all);
+    shape.carried = slow_modes<float>(shape, all);
     return parameters_.diagonal(shape, all, d);
   }
 

@@ -5,6 +5,7 @@
 #include <bit>
 #include <concepts>
 #include <span>
+#include <vector>
 
 #include <danaus/core/tile.hpp>
 #include <danaus/core/view.hpp>
@@ -18,8 +19,8 @@ namespace danaus {
 /// the modes, so that one channel still fills the lanes: lane l is channel l % (tile / slices).
 struct DiagonalShape {
   std::size_t channels = 0;
-  std::size_t modes = 0;  // per channel: half the state size, the other half are conjugates
-  bool carries = false;   // what rounding takes from the states is kept beside them; see long_memory
+  std::size_t modes = 0;    // per channel: half the state size, the other half are conjugates
+  std::size_t carried = 0;  // lane modes, the first ones, that keep what rounding takes; see slow_modes
 
   constexpr std::size_t slices() const noexcept {
     return channels >= tile || channels == 0 ? 1 : tile / std::bit_ceil(channels);
@@ -29,20 +30,26 @@ struct DiagonalShape {
   constexpr std::size_t lane_modes() const noexcept { return (modes + slices() - 1) / slices(); }
   /// Elements of the packed coefficients: delta and gain per mode, then the feedthrough.
   constexpr std::size_t coefficients() const noexcept { return tiles() * tile * (4 * lane_modes() + 1); }
-  /// Values that stand for the state of a mode: re, im, and where it carries what rounding took from them.
-  constexpr std::size_t state_rows() const noexcept { return carries ? 4 : 2; }
+  /// Elements of a tile's state: re and im of each mode, and of the carried what rounding took from them.
+  constexpr std::size_t tile_state() const noexcept { return tile * 2 * (lane_modes() + carried); }
   /// Elements of the state of one sequence.
-  constexpr std::size_t state() const noexcept { return tiles() * tile * state_rows() * lane_modes(); }
+  constexpr std::size_t state() const noexcept { return tiles() * tile_state(); }
 };
 
-/// Whether a layer in element type T remembers for so long that its states must carry their rounding
-/// errors. A state that changes by a share delta a step loses up to 2^-25 / |delta| of itself to
-/// rounding, always to the same side where the input is constant: 5e-4 at a memory of 1e4 samples
-/// in float. Beyond 32 samples it carries, and loses nothing.
+/// How many lane modes of a layer in element type T must carry what rounding takes from their states.
+/// A state that changes by a share delta a sample loses up to 2^-25 / |delta| of itself, always to the
+/// same side where the input is constant: 3e-4 at |delta| = 1e-4 in float. Those below 1/32 carry it,
+/// and lose nothing.
 template <std::floating_point T>
-bool long_memory(std::span<const Mode> modes) noexcept {
-  return sizeof(T) == 4 && std::any_of(modes.begin(), modes.end(),
-                                       [](const Mode& mode) { return std::abs(1.0 + mode.delta) > 1 - 1.0 / 32; });
+std::size_t slow_modes(DiagonalShape shape, std::span<const Mode> modes) noexcept {
+  std::size_t most = 0;
+  for (std::size_t h = 0; sizeof(T) == 4 && h < shape.channels; ++h) {
+    const auto channel = modes.subspan(h * shape.modes, shape.modes);
+    const auto slow =
+        std::count_if(channel.begin(), channel.end(), [](const Mode& mode) { return std::abs(mode.delta) < 1.0 / 32; });
+    most = std::max(most, static_cast<std::size_t>(slow));
+  }
+  return (most + shape.slices() - 1) / shape.slices();
 }
 
 /// A diagonal state-space layer ready to run: y_k = sum_n Re(gain_n s_n) + d u_k over its modes,
@@ -53,26 +60,28 @@ struct Diagonal {
   const T* coefficients = nullptr;
 };
 
-/// Packs modes (channels, modes) and feedthrough d (channels) for `Diagonal`.
+/// Packs modes (channels, modes) and feedthrough d (channels) for `Diagonal`, slow modes first.
 template <std::floating_point T>
-void pack_diagonal(DiagonalShape shape, std::span<const Mode> modes, std::span<const double> d, T* out) noexcept {
+void pack_diagonal(DiagonalShape shape, std::span<const Mode> modes, std::span<const double> d, T* out) {
   const std::size_t lane_modes = shape.lane_modes(), block = tile * (4 * lane_modes + 1);
   for (std::size_t i = 0; i < shape.coefficients(); ++i) {
     // A lane without a mode forgets at once (delta = -1): nothing can pile up in it.
     out[i] = i % block < tile * 4 * lane_modes && i % block / tile % 4 == 0 ? T(-1) : T(0);
   }
   for (std::size_t h = 0; h < shape.channels; ++h) {
-    T* const here = out + h / tile * block;
+    T* const here = out + h / tile * block + h % tile;
+    std::vector<Mode> sorted(modes.begin() + static_cast<std::ptrdiff_t>(h * shape.modes),
+                             modes.begin() + static_cast<std::ptrdiff_t>((h + 1) * shape.modes));
+    std::stable_sort(sorted.begin(), sorted.end(),
+                     [](const Mode& a, const Mode& b) { return std::abs(a.delta) < std::abs(b.delta); });
     for (std::size_t n = 0; n < shape.modes; ++n) {
-      const std::size_t lane = h % tile + n / lane_modes * shape.group();
-      T* const m = here + n % lane_modes * 4 * tile + lane;
-      const Mode mode = modes[h * shape.modes + n];
-      m[0 * tile] = static_cast<T>(mode.delta.real());
-      m[1 * tile] = static_cast<T>(mode.delta.imag());
-      m[2 * tile] = static_cast<T>(mode.gain.real());
-      m[3 * tile] = static_cast<T>(mode.gain.imag());
+      T* const m = here + n / shape.slices() * 4 * tile + n % shape.slices() * shape.group();
+      m[0 * tile] = static_cast<T>(sorted[n].delta.real());
+      m[1 * tile] = static_cast<T>(sorted[n].delta.imag());
+      m[2 * tile] = static_cast<T>(sorted[n].gain.real());
+      m[3 * tile] = static_cast<T>(sorted[n].gain.imag());
     }
-    here[lane_modes * 4 * tile + h % tile] = static_cast<T>(d[h]);
+    here[lane_modes * 4 * tile] = static_cast<T>(d[h]);
   }
 }
 
@@ -151,24 +160,31 @@ DANAUS_INLINE void advance_modes(const T* coefficients, T* state, const T* u, T*
   }
 }
 
+/// `modes` modes, G at a time and then one by one; moves `coefficients` and `state` past them.
+template <class V, std::size_t G, bool Carries, class T>
+DANAUS_INLINE void advance_run(std::size_t modes, const T*& coefficients, T*& state, const T* u, T* y,
+                               std::size_t rows) noexcept {
+  constexpr std::size_t state_rows = Carries ? 4 : 2;
+  for (; modes >= G; modes -= G, coefficients += G * 4 * tile, state += G * state_rows * tile) {
+    advance_modes<V, G, Carries>(coefficients, state, u, y, rows);
+  }
+  for (; modes > 0; --modes, coefficients += 4 * tile, state += state_rows * tile) {
+    advance_modes<V, 1, Carries>(coefficients, state, u, y, rows);
+  }
+}
+
 /// One tile over `rows` staged samples; y is overwritten.
-template <bool Carries, class T>
-DANAUS_INLINE void advance_tile(std::size_t modes, const T* coefficients, T* state, const T* u, T* y,
+template <class T>
+DANAUS_INLINE void advance_tile(DiagonalShape shape, const T* coefficients, T* state, const T* u, T* y,
                                 std::size_t rows) noexcept {
   using V = simd::native<T>;
-  constexpr std::size_t state_rows = Carries ? 4 : 2, together = Carries ? 2 : 4;
   for (std::size_t lane = 0; lane < tile; lane += V::size()) {
     for (std::size_t t = 0; t < rows; ++t) simd::store(V(T(0)), y + t * tile + lane);
     const T* c = coefficients + lane;
     T* s = state + lane;
-    std::size_t n = 0;
-    for (; n + together <= modes; n += together) {
-      advance_modes<V, together, Carries>(c + n * 4 * tile, s + n * state_rows * tile, u + lane, y + lane, rows);
-    }
-    for (; n < modes; ++n) {
-      advance_modes<V, 1, Carries>(c + n * 4 * tile, s + n * state_rows * tile, u + lane, y + lane, rows);
-    }
-    const V d = simd::load<V>(c + modes * 4 * tile);
+    advance_run<V, 2, true>(shape.carried, c, s, u + lane, y + lane, rows);
+    advance_run<V, 4, false>(shape.lane_modes() - shape.carried, c, s, u + lane, y + lane, rows);
+    const V d = simd::load<V>(c);
     for (std::size_t t = 0; t < rows; ++t) {
       T* const out = y + t * tile + lane;
       simd::store(fma(d, simd::load<V>(u + t * tile + lane), simd::load<V>(out)), out);
@@ -214,18 +230,13 @@ DANAUS_KERNEL void scan_tiles(const Diagonal<T>& layer, std::size_t first, std::
   alignas(64) T in[staged_rows * tile];
   alignas(64) T out[staged_rows * tile];
   const DiagonalShape shape = layer.shape;
-  const std::size_t modes = shape.lane_modes();
   for (std::size_t i = first; i < last; ++i) {
-    const T* const coefficients = layer.coefficients + i * tile * (4 * modes + 1);
-    T* const tile_state = state + i * tile * shape.state_rows() * modes;
+    const T* const coefficients = layer.coefficients + i * tile * (4 * shape.lane_modes() + 1);
+    T* const tile_state = state + i * shape.tile_state();
     for (std::size_t t = 0; t < u.extent(0); t += staged_rows) {
       const std::size_t rows = std::min(staged_rows, u.extent(0) - t);
       for (std::size_t r = 0; r < rows; ++r) gather_tile(shape, u.row(t + r), i * tile, in + r * tile);
-      if (shape.carries) {
-        advance_tile<true>(modes, coefficients, tile_state, in, out, rows);
-      } else {
-        advance_tile<false>(modes, coefficients, tile_state, in, out, rows);
-      }
+      advance_tile(shape, coefficients, tile_state, in, out, rows);
       for (std::size_t r = 0; r < rows; ++r) scatter_tile(shape, out + r * tile, i * tile, y.row(t + r));
     }
   }

@@ -119,6 +119,8 @@ class TestPipes:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=ENVIRONMENT,
+            # A shell starts its background jobs deaf to SIGINT, and the tests' children inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         ) as process:
             assert process.stdin is not None
             assert process.stdout is not None

@@ -18,7 +18,7 @@ constexpr std::size_t panel_size(std::size_t depth, std::size_t columns) noexcep
 /// panels[(j / tile) * depth * tile + k * tile + j % tile] = w(k, j), zeros beyond the last column.
 template <class From, std::floating_point T>
 void pack_panels(View<const From, 2> w, T* panels) noexcept {
-  const std::size_t depth = w.extent(0), columns = w.extent(1);
+  const std::size_t depth = w.extent(0), columns = depth == 0 ? 0 : w.extent(1);
   for (std::size_t j = 0; j < padded(columns); ++j) {
     T* const panel = panels + j / tile * tile * depth + j % tile;
     for (std::size_t k = 0; k < depth; ++k) panel[k * tile] = j < columns ? static_cast<T>(w(k, j)) : T(0);
@@ -35,7 +35,7 @@ DANAUS_INLINE void product_block(const T* x, std::size_t x_stride, std::size_t d
   const T* w[C];
   V sum[R][C];
   for (std::size_t c = 0; c < C; ++c) {
-    w[c] = panels + (first + c) / per_panel * tile * depth + (first + c) % per_panel * lanes;
+    w[c] = depth == 0 ? panels : panels + (first + c) / per_panel * tile * depth + (first + c) % per_panel * lanes;
     const V start = bias == nullptr ? V(T(0)) : simd::load<V>(bias + (first + c) * lanes);
     for (std::size_t r = 0; r < R; ++r) sum[r][c] = start;
   }

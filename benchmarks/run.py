@@ -52,7 +52,7 @@ def environment(before: float) -> str:
     after = os.getloadavg()[0]
     lines = [
         f"processor: {cpu['model name']} ({numbers}), {os.cpu_count()} cores",
-        f"system: {f'{platform.system()} on {platform.machine()}'}",
+        f"system: {platform.system()} on {platform.machine()}",
         f"danaus {danaus.__version__} ({commit}), kernels for {danaus.isa()} from Python",
         f"C++ programs: {first_line(compiler(), '--version')}, {' '.join(FLAGS)}",
         f"Python {platform.python_version()}, {installed}",

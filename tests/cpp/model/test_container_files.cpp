@@ -44,7 +44,7 @@ class Folder {
   std::string file(const std::string& name, std::span<const std::byte> bytes) {
     std::string path = this->file(name);
     std::FILE* const out = std::fopen(path.c_str(), "wb");
-    std::fwrite(bytes.data(), 1, bytes.size(), out);
+    if (!bytes.empty()) std::fwrite(bytes.data(), 1, bytes.size(), out);
     std::fclose(out);
     return path;
   }

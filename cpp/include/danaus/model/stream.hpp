@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -94,7 +95,9 @@ class Stream {
   /// `count` rows of every sequence, samples (batch, count, channels), any count: what does not fill a
   /// frame waits for the next call. out (batch, outputs_for(count), outputs).
   void run(std::span<const float> samples, std::size_t count, std::span<float> out) {
-    require(count < most_rows, [&] { return "model.run: count must be below 2^40 rows, is " + std::to_string(count); });
+    require(count < most_rows, [&] {
+      return "model.run: count must be below " + std::to_string(most_rows) + " rows, is " + std::to_string(count);
+    });
     const std::size_t results = outputs_for(count);
     expect_size("samples", samples.size(), batch_ * count * network_->channels);
     expect_size("out", out.size(), batch_ * results * network_->outputs);
@@ -177,7 +180,8 @@ class Stream {
     }
   }
 
-  static constexpr std::size_t most_rows = std::size_t{1} << 40;
+  static constexpr std::size_t most_rows =
+      std::numeric_limits<std::size_t>::max() >> 24;  // times channels: no overflow
 
   std::shared_ptr<const Network> network_;
   NetworkKernels kernels_;

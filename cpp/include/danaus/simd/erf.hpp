@@ -9,7 +9,7 @@ inline namespace DANAUS_ISA {
 namespace simd {
 
 /// 2/sqrt(pi) times the integral of e^(-t^2) from 0 to x: an odd polynomial below 15/16, above
-/// 1 - 2^-g(x) with a polynomial g. Keeps the sign of 0. Error: 1.4 ulp with FMA, 1.8 without.
+/// 1 - 2^-g(x) with a polynomial g. Keeps the sign of 0. Error: 1.5 ulp with FMA, 1.8 without.
 template <std::size_t N>
 DANAUS_INLINE vec<float, N> erf(vec<float, N> x) noexcept {
   using V = vec<float, N>;

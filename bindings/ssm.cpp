@@ -1,20 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
-#include <nanobind/stl/shared_ptr.h>
 
 #include <complex>
-#include <memory>
-#include <optional>
 
 #include <danaus/core/buffer.hpp>
 #include <danaus/fft/convolve.hpp>
 #include <danaus/linalg/eigen.hpp>
 #include <danaus/ssm/kernel.hpp>
 
-#include "guarded.hpp"
 #include "module.hpp"
 #include "pool.hpp"
+#include "stream.hpp"
 #include "table.hpp"
 
 namespace danaus::bindings {
@@ -33,6 +29,7 @@ std::vector<Mode> modes_of(const char* where, const Array& delta, const Array& g
 /// A packed layer, shared by its streams.
 template <class T>
 struct Layer {
+  using value_type = T;
   DiagonalShape shape;
   Buffer<T> coefficients;
 
@@ -45,6 +42,8 @@ struct Layer {
     coefficients.resize(shape.coefficients());
     pack_diagonal<T>(shape, modes, d.span(), coefficients.data());
   }
+  std::size_t channels() const noexcept { return shape.channels; }
+  std::size_t state_size() const noexcept { return shape.state(); }
   Diagonal<T> diagonal() const noexcept { return {shape, coefficients.data()}; }
 
   /// u (batch, length, channels) to y, every tile of every sequence a piece of work.
@@ -57,116 +56,10 @@ struct Layer {
                                     View<T, 2>(y + offset, {length, channels}));
     });
   }
+  void step(View<const T, 2> u, View<T, 2> states, View<T, 2> y) const noexcept {
+    kernels().ssm<T>().step(diagonal(), u, states, y);
+  }
 };
-
-template <class T>
-class LayerStream {
- public:
-  LayerStream(std::shared_ptr<const Layer<T>> layer, std::optional<std::size_t> batch)
-      : layer_(std::move(layer)),
-        batched_(batch.has_value()),
-        batch_(batch.value_or(1)),
-        state_(Buffer<T>(batch_ * layer_->shape.state(), T(0))) {
-    if (batch_ == 0) throw nb::value_error("ssm.stream: batch must be at least 1, is 0");
-  }
-
-  Result<T> step(const Array& u, const nb::object& out) {
-    Input<T> in("ssm.step", "u", u);
-    const std::size_t channels = layer_->shape.channels, size = layer_->shape.state();
-    expect_shape("ssm.step", "u", in.shape(), with_batch({channels}));
-    Result<T> y = output<T>("ssm.step", out, with_batch({channels}));
-    in.shield_from(y, true);
-    state_.with([&](Buffer<T>& state) {
-      kernels().ssm<T>().step(layer_->diagonal(), View<const T, 2>(in.data(), {batch_, channels}),
-                              View<T, 2>(state.data(), {batch_, size}), View<T, 2>(y.data(), {batch_, channels}));
-    });
-    return y;
-  }
-
-  Result<T> run(const Array& u, const nb::object& out, std::size_t threads) {
-    Input<T> in("ssm.run", "u", u);
-    const std::size_t axis = batched_ ? 1 : 0, channels = layer_->shape.channels;
-    if (in.ndim() != axis + 2) wrong_shape("ssm.run", "u", batched_ ? "(batch, length, H)" : "(length, H)", in.shape());
-    const std::size_t length = in.shape(axis);
-    expect_shape("ssm.run", "u", in.shape(), with_batch({length, channels}));
-    Result<T> y = output<T>("ssm.run", out, with_batch({length, channels}));
-    in.shield_from(y, true);
-    state_.with([&](Buffer<T>& state) { layer_->scan(in.data(), batch_, length, state.data(), y.data(), threads); });
-    return y;
-  }
-
-  Result<T> state() const {
-    Result<T> copy = make_array<T>(with_batch({layer_->shape.state()}));
-    state_.with([&](const Buffer<T>& state) { std::copy(state.begin(), state.end(), copy.data()); });
-    return copy;
-  }
-  void set_state(const Array& state) {
-    const Input<T> in("ssm.state", "state", state);
-    expect_shape("ssm.state", "state", in.shape(), with_batch({layer_->shape.state()}));
-    state_.with([&](Buffer<T>& kept) { std::copy_n(in.data(), in.size(), kept.begin()); });
-  }
-  void reset() {
-    state_.with([](Buffer<T>& state) { std::fill(state.begin(), state.end(), T(0)); });
-  }
-  LayerStream copy() const { return *this; }
-
- private:
-  std::vector<std::size_t> with_batch(std::vector<std::size_t> shape) const {
-    if (batched_) shape.insert(shape.begin(), batch_);
-    return shape;
-  }
-
-  std::shared_ptr<const Layer<T>> layer_;
-  bool batched_;
-  std::size_t batch_;
-  Guarded<Buffer<T>> state_;
-};
-
-/// u (..., length, channels): batch, length.
-template <class T>
-std::pair<std::size_t, std::size_t> sequences(const char* where, const Input<T>& u, std::size_t channels) {
-  if (u.ndim() < 2 || u.shape(u.ndim() - 1) != channels) {
-    wrong_shape(where, "u", "(..., length, " + std::to_string(channels) + ")", u.shape());
-  }
-  std::size_t batch = 1;
-  for (std::size_t i = 0; i + 2 < u.ndim(); ++i) batch *= u.shape(i);
-  return {batch, u.shape(u.ndim() - 2)};
-}
-
-template <class T>
-void bind_layer(nb::module_& m, const char* name, const char* stream_name) {
-  using L = Layer<T>;
-  using S = LayerStream<T>;
-  nb::class_<S>(m, stream_name, "A diagonal state-space layer at work on sequences that arrive bit by bit.")
-      .def("step", &S::step, "u"_a.noconvert(), "out"_a = nb::none(),
-           "One sample of every sequence: (H,) or (batch, H).")
-      .def("run", &S::run, "u"_a.noconvert(), nb::kw_only(), "out"_a = nb::none(), "threads"_a = 1,
-           "A chunk of any length: (length, H) or (batch, length, H).")
-      .def_prop_rw("state", &S::state, &S::set_state, nb::for_getter(nb::rv_policy::automatic),
-                   "Everything remembered, a copy; put back, it resumes bit for bit.")
-      .def("reset", &S::reset, "Forgets everything.")
-      .def("copy", &S::copy, "An independent stream in the same state.");
-  nb::class_<L>(m, name)
-      .def(nb::init<const Array&, const Array&, const Array&>(), "delta"_a, "gain"_a, "d"_a)
-      .def(
-          "scan",
-          [](const L& layer, const Array& u, const nb::object& out, std::size_t threads) {
-            Input<T> in("ssm.S4D", "u", u);
-            const auto [batch, length] = sequences("ssm.S4D", in, layer.shape.channels);
-            Result<T> y = output<T>("ssm.S4D", out, in.shape());
-            in.shield_from(y, true);
-            Buffer<T> states(batch * layer.shape.state(), T(0));
-            const nb::gil_scoped_release unlocked;
-            layer.scan(in.data(), batch, length, states.data(), y.data(), threads);
-            return y;
-          },
-          "u"_a.noconvert(), nb::kw_only(), "out"_a = nb::none(), "threads"_a = 1)
-      .def(
-          "stream",
-          [](std::shared_ptr<L> layer, std::optional<std::size_t> batch) { return S(std::move(layer), batch); },
-          "batch"_a = nb::none())
-      .def_prop_ro("state_size", [](const L& layer) { return layer.shape.state(); });
-}
 
 template <class T>
 Result<T> make_kernel(const Array& delta, const Array& gain, std::size_t length, const nb::object& out,
@@ -212,6 +105,13 @@ Result<T> convolve(const Array& u, const Array& k, const nb::object& out, std::s
     }
   });
   return y;
+}
+
+template <class T>
+void bind_diagonal(nb::module_& m, const char* name, const char* stream_name) {
+  bind_layer<Layer<T>>(m, name, stream_name, "ssm.S4D",
+                       "A diagonal state-space layer at work on sequences that arrive bit by bit.")
+      .def(nb::init<const Array&, const Array&, const Array&>(), "delta"_a, "gain"_a, "d"_a);
 }
 
 /// a and c (channels, modes), dt (channels): delta and gain.
@@ -262,8 +162,8 @@ nb::tuple diagonalize_dense(const Array& a, const Array& b, const Array& c) {
 }  // namespace
 
 void bind_ssm(nb::module_& m) {
-  bind_layer<float>(m, "Diagonal32", "DiagonalStream32");
-  bind_layer<double>(m, "Diagonal64", "DiagonalStream64");
+  bind_diagonal<float>(m, "Diagonal32", "DiagonalStream32");
+  bind_diagonal<double>(m, "Diagonal64", "DiagonalStream64");
   m.def("discretize", &discretize_modes, "a"_a, "c"_a, "dt"_a, "method"_a, "length"_a = 0.0);
   m.def("diagonalize", &diagonalize_dense, "a"_a, "b"_a, "c"_a);
   m.def("kernel32", &make_kernel<float>, "delta"_a, "gain"_a, "length"_a, "out"_a = nb::none(), "threads"_a = 1);

@@ -13,7 +13,8 @@ import pytest
 
 from objects import constructors, strays
 
-BUILD = Path(__file__).resolve().parents[2] / "build"
+ROOT = Path(__file__).resolve().parents[2]
+BUILD, DISPATCH = ROOT / "build", ROOT / "cpp" / "dispatch"
 PREFIX = "danaus_kernels_"
 
 pytestmark = pytest.mark.skipif(
@@ -21,19 +22,23 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def kernel_objects() -> dict[str, Path]:
-    """The newest object of each instruction set."""
+def kernel_objects() -> dict[str, list[Path]]:
+    """The objects of each instruction set: of each source the newest."""
     folder = os.environ.get("DANAUS_KERNEL_OBJECTS")
-    found = Path(folder).rglob("kernels.cpp.o") if folder else BUILD.glob("*/bindings/**/kernels.cpp.o")
-    by_isa = {}
+    found = Path(folder).rglob("*.o") if folder else BUILD.glob("*/bindings/**/*.o")
+    newest: dict[tuple[str, str], Path] = {}
     for path in sorted(found, key=lambda path: path.stat().st_mtime):
-        target = next(part for part in path.parts if part.startswith(PREFIX))
-        by_isa[target.removeprefix(PREFIX).removesuffix(".dir")] = path
+        target = next((part for part in path.parts if part.startswith(PREFIX)), None)
+        if target is not None:
+            newest[target.removeprefix(PREFIX).removesuffix(".dir"), path.name] = path
+    by_isa: dict[str, list[Path]] = {}
+    for (isa, _), path in newest.items():
+        by_isa.setdefault(isa, []).append(path)
     return by_isa
 
 
 @pytest.fixture(scope="module")
-def objects() -> dict[str, Path]:
+def objects() -> dict[str, list[Path]]:
     found = kernel_objects()
     if not found:
         assert "DANAUS_KERNEL_OBJECTS" not in os.environ, "no kernel objects where DANAUS_KERNEL_OBJECTS says"
@@ -41,16 +46,18 @@ def objects() -> dict[str, Path]:
     return found
 
 
-def test_every_instruction_set_has_an_object(objects: dict[str, Path]) -> None:
+def test_every_instruction_set_has_every_object(objects: dict[str, list[Path]]) -> None:
     assert set(objects) in ({"x86-64", "x86-64-v3", "x86-64-v4"}, {"aarch64"})
+    sources = {f"{path.name}.o" for path in DISPATCH.glob("*.cpp")} - {"select.cpp.o"}
+    assert [{path.name for path in paths} for paths in objects.values()] == [sources] * len(objects)
 
 
-def test_kernels_define_nothing_outside_their_namespace(objects: dict[str, Path]) -> None:
-    assert {isa: strays(path, isa) for isa, path in objects.items()} == {isa: [] for isa in objects}
+def test_kernels_define_nothing_outside_their_namespace(objects: dict[str, list[Path]]) -> None:
+    assert {path: strays(path, isa) for isa, paths in objects.items() for path in paths if strays(path, isa)} == {}
 
 
-def test_kernels_run_nothing_at_load_time(objects: dict[str, Path]) -> None:
-    assert {isa: constructors(path) for isa, path in objects.items()} == {isa: [] for isa in objects}
+def test_kernels_run_nothing_at_load_time(objects: dict[str, list[Path]]) -> None:
+    assert {path: constructors(path) for paths in objects.values() for path in paths if constructors(path)} == {}
 
 
 def test_the_guard_sees_what_is_wrong(tmp_path: Path) -> None:

@@ -139,11 +139,18 @@ def test_every_public_function_and_class_has_an_example(path):
     assert ">>>" in (value.__doc__ or ""), path
 
 
+def inside(package):
+    """The modules of a package."""
+    found = pkgutil.iter_modules(getattr(package, "__path__", []))
+    return [importlib.import_module(f"{package.__name__}.{part.name}") for part in found]
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_run(name):
     module = importlib.import_module(name)
-    result = doctest.testmod(module, extraglobs={"np": np})
-    assert result.failed == 0 and result.attempted > 0
+    parts = [module] if name == "danaus" else [module, *inside(module)]
+    results = [doctest.testmod(part, extraglobs={"np": np}) for part in parts]
+    assert sum(result.failed for result in results) == 0 < sum(result.attempted for result in results)
 
 
 @pytest.mark.parametrize("name", ["diagonal", "legs", "network"])

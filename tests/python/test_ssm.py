@@ -756,7 +756,7 @@ def test_the_report_tells_the_truth():
     assert np.isclose(report.memory, -1 / np.log(radius), rtol=1e-10)
     assert (report.channels, report.modes, report.evaluation) == (4, 8, "scan")
     assert 0 < report.difference < 2e-6
-    assert "stable" in str(report) and "4 channels x 8 mode pairs" in str(report)
+    assert "stable" in str(report) and "4 channels x 8 modes" in str(report)
     assert np.allclose(layer.poles, a_bar, rtol=1e-14)
     assert layer.check(0).difference == 0 and layer.check(1).difference < 1e-6
     deaf = S4D([[-1e6]], 1, [[1.0]], [0.0], [1.0])

@@ -1,64 +1,20 @@
-"""State-space layers: one system as a kernel, a convolution, a scan and a step.
-
-Time is axis -2, channels are last: ``(..., L, H)``. The element type that goes in comes out.
-"""
+"""Diagonal systems, one input and one output a channel: S4D and DSS."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from . import _core
-from ._arrays import ComplexArray, FloatArray, finite, float_array, float_dtype, thread_count
-
-__all__ = ["S4D", "Report", "Stream", "causal_convolve"]
+from .. import _core
+from .._arrays import ComplexArray, FloatArray, finite, float_array, float_dtype, thread_count
+from .common import Report, Stream
+from .convolution import causal_convolve
 
 Method = Literal["zoh", "bilinear", "dss"]
-
-
-class Stream(Protocol):
-    """A layer at work on sequences that arrive bit by bit (a compiled class).
-
-    ``step`` takes one sample ``(H,)`` or ``(batch, H)``, ``run`` a chunk of any length ``(L, H)`` or
-    ``(batch, L, H)``: how a sequence is cut changes no bit of the result. ``state`` is a copy of all
-    that is remembered; put back, it resumes bit for bit.
-    """
-
-    state: FloatArray
-
-    def step(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray: ...
-    def run(self, u: FloatArray, *, out: FloatArray | None = None, threads: int = 1) -> FloatArray: ...
-    def reset(self) -> None: ...
-    def copy(self) -> Stream: ...
-
-
-@dataclass(frozen=True)
-class Report:
-    """What :meth:`S4D.check` found."""
-
-    channels: int
-    modes: int
-    radius: float
-    """Largest modulus of a pole in discrete time; stable below 1."""
-    memory: float
-    """Time constant of the slowest pole, in samples."""
-    stable: bool
-    difference: float
-    """max |step - convolution| over a white input, relative to the largest output, in float32."""
-    evaluation: str
-    """The form that ``layer(u)`` uses."""
-
-    def __str__(self) -> str:
-        return (
-            f"S4D, {self.channels} channels x {self.modes} mode pairs, evaluated by {self.evaluation}\n"
-            f"  largest pole |z| = {self.radius:.9f} ({'stable' if self.stable else 'UNSTABLE'}), "
-            f"memory {self.memory:.4g} samples\n"
-            f"  step against convolution: {self.difference:.2g} of the largest output"
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,26 +189,12 @@ class S4D:
         stepped, convolved = self(u), self.convolve(u.astype(np.float64))
         largest = float(np.abs(convolved).max(initial=0)) or 1.0
         return Report(
+            system="S4D",
             channels=self.a.shape[0],
             modes=self.a.shape[1],
             radius=radius,
             memory=float(-1 / np.log(radius)) if 0 < radius < 1 else (0.0 if radius == 0 else np.inf),
-            stable=radius < 1,
+            unstable=tuple(np.flatnonzero(moduli.max(1) >= 1).tolist()),
             difference=float(np.abs(stepped - convolved).max(initial=0)) / largest,
             evaluation="scan",
         )
-
-
-def causal_convolve(u: FloatArray, k: FloatArray, *, out: FloatArray | None = None, threads: int = 1) -> FloatArray:
-    """``y[..., t, h] = sum_j k[h, j] u[..., t - j, h]``, the first L samples.
-
-    ``u`` ``(..., L, H)``, ``k`` ``(H, K)`` of the same element type, any K. By one transform of L points in the
-    ring x^L = i, without zero padding. Accuracy: 1e-7 (float32), 2e-16 (float64) times log2(L) |u|_2 |k|_2.
-
-    >>> causal_convolve(np.array([[1.0], [0.0], [2.0]]), np.array([[1.0, 0.5]])).ravel().round(12)
-    array([1. , 0.5, 2. ])
-    """
-    where = "ssm.causal_convolve"
-    u, k = float_array(where, "u", u), float_array(where, "k", k)
-    convolve = _core.convolve32 if u.dtype.itemsize == 4 else _core.convolve64
-    return convolve(u, k, out, thread_count(where, threads))

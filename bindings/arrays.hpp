@@ -8,9 +8,11 @@
 #include <cstdint>
 #include <cstring>
 #include <initializer_list>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include <danaus/core/buffer.hpp>
 #include <danaus/core/view.hpp>
 
 // The one place where arrays from Python are looked at: type, shape, layout. What passes is a View.
@@ -36,6 +38,13 @@ std::string dtype_name() {
 
 /// `(2, 3)`
 std::string shape_text(const std::vector<std::size_t>& shape);
+
+/// Holds a T whose default is no value: a vector of them grows without being written.
+template <class T>
+struct Uninitialised {
+  T value;
+  Uninitialised() noexcept {}
+};
 
 /// The shape of an array.
 template <class A>
@@ -108,14 +117,16 @@ class Input {
   std::vector<T> copy_;
 };
 
-/// A new array of the shape, uninitialised.
+/// A new array of the shape, uninitialised; strides in elements, by default those of C.
 template <class T>
-Result<T> make_array(const std::vector<std::size_t>& shape) {
+Result<T> make_array(const std::vector<std::size_t>& shape, const std::int64_t* strides = nullptr) {
   std::size_t count = 1;
   for (const std::size_t extent : shape) count *= extent;
-  T* const data = new T[count > 0 ? count : 1];
-  nb::capsule owner(data, [](void* p) noexcept { delete[] static_cast<T*>(p); });
-  return Result<T>(data, shape.size(), shape.data(), owner);
+  auto memory = std::make_unique<Buffer<Uninitialised<T>>>(count > 0 ? count : 1);
+  T* const data = &memory->front().value;
+  nb::capsule owner(memory.get(), [](void* p) noexcept { delete static_cast<Buffer<Uninitialised<T>>*>(p); });
+  memory.release();
+  return Result<T>(data, shape.size(), shape.data(), owner, strides);
 }
 
 /// `out` where it is given, fits and can be written to; else a new array.

@@ -77,6 +77,7 @@ NB_MODULE(_core, m) {
   m.attr("version") = std::to_string(DANAUS_VERSION_MAJOR) + "." + std::to_string(DANAUS_VERSION_MINOR) + "." +
                       std::to_string(DANAUS_VERSION_PATCH);
   m.def("isa", [] { return danaus::kernels().isa; }, "The instruction set in use.");
+  danaus::bindings::bind_convolution(m);
   danaus::bindings::bind_ssm(m);
   danaus::bindings::bind_hippo(m);
   danaus::bindings::bind_model(m);

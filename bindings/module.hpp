@@ -7,6 +7,7 @@ namespace danaus::bindings {
 
 using namespace nb::literals;
 
+void bind_convolution(nb::module_& m);
 void bind_ssm(nb::module_& m);
 void bind_hippo(nb::module_& m);
 void bind_model(nb::module_& m);

@@ -4,7 +4,6 @@
 #include <complex>
 
 #include <danaus/core/buffer.hpp>
-#include <danaus/fft/convolve.hpp>
 #include <danaus/linalg/eigen.hpp>
 #include <danaus/ssm/kernel.hpp>
 
@@ -81,33 +80,6 @@ Result<T> make_kernel(const Array& delta, const Array& gain, std::size_t length,
 }
 
 template <class T>
-Result<T> convolve(const Array& u, const Array& k, const nb::object& out, std::size_t threads) {
-  const char* const where = "ssm.causal_convolve";
-  Input<T> in(where, "u", u), filter(where, "k", k);
-  if (filter.ndim() != 2) wrong_shape(where, "k", "(channels, taps)", filter.shape());
-  const std::size_t channels = filter.shape(0), taps = filter.shape(1);
-  const auto [batch, length] = sequences(where, in, channels);
-  Result<T> y = output<T>(where, out, in.shape());
-  if (in.size() == 0) return y;
-  in.shield_from(y, true);
-  filter.shield_from(y, false);
-  const nb::gil_scoped_release unlocked;
-  const FourierPlan<T> plan(length);
-  const std::size_t tiles = padded(channels) / tile, work = batch * tiles;
-  const std::size_t pieces = std::min(std::max<std::size_t>(threads, 1), work);
-  std::vector<Buffer<std::byte>> scratch(pieces, Buffer<std::byte>(convolve_workspace_bytes(plan)));
-  executor(threads)(pieces, [&](std::size_t p) noexcept {
-    for (std::size_t i = p * work / pieces; i < (p + 1) * work / pieces; ++i) {
-      const std::size_t offset = i / tiles * length * channels;
-      kernels().ssm<T>().convolve_tile(plan, i % tiles * tile, View<const T, 2>(in.data() + offset, {length, channels}),
-                                       View<const T, 2>(filter.data(), {channels, taps}),
-                                       View<T, 2>(y.data() + offset, {length, channels}), workspace(scratch[p]));
-    }
-  });
-  return y;
-}
-
-template <class T>
 void bind_diagonal(nb::module_& m, const char* name, const char* stream_name) {
   bind_layer<Layer<T>>(m, name, stream_name, "ssm.S4D",
                        "A diagonal state-space layer at work on sequences that arrive bit by bit.")
@@ -168,8 +140,6 @@ void bind_ssm(nb::module_& m) {
   m.def("diagonalize", &diagonalize_dense, "a"_a, "b"_a, "c"_a);
   m.def("kernel32", &make_kernel<float>, "delta"_a, "gain"_a, "length"_a, "out"_a = nb::none(), "threads"_a = 1);
   m.def("kernel64", &make_kernel<double>, "delta"_a, "gain"_a, "length"_a, "out"_a = nb::none(), "threads"_a = 1);
-  m.def("convolve32", &convolve<float>, "u"_a, "k"_a, "out"_a = nb::none(), "threads"_a = 1);
-  m.def("convolve64", &convolve<double>, "u"_a, "k"_a, "out"_a = nb::none(), "threads"_a = 1);
 }
 
 }  // namespace danaus::bindings

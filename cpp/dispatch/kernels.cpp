@@ -3,7 +3,6 @@
 // of that instruction set (tests/packaging checks it).
 #include "table.hpp"
 
-#include <danaus/fft/convolve.hpp>
 #include <danaus/hippo/legs_kernels.hpp>
 #include <danaus/model/run.hpp>
 #include <danaus/ssm/kernel.hpp>
@@ -12,11 +11,15 @@ namespace danaus {
 inline namespace DANAUS_ISA {
 
 template <class T>
-constexpr SsmKernels<T> ssm_kernels{scan_tiles<T>, step<T>, kernel<T>, convolve_tile<T>};
+constexpr SsmKernels<T> ssm_kernels{scan_tiles<T>, step<T>, kernel<T>};
+
+extern const FftKernels<float> fft_kernels_f32;  // fft.cpp
+extern const FftKernels<double> fft_kernels_f64;
 
 extern const KernelTable kernel_table;
 constexpr KernelTable kernel_table{DANAUS_ISA_NAME,     {run, all_finite},     ssm_kernels<float>,
-                                   ssm_kernels<double>, legs_kernels<float>(), legs_kernels<double>()};
+                                   ssm_kernels<double>, legs_kernels<float>(), legs_kernels<double>(),
+                                   &fft_kernels_f32,    &fft_kernels_f64};
 
 }  // namespace DANAUS_ISA
 }  // namespace danaus

@@ -5,7 +5,7 @@
 
 #include <danaus/core/view.hpp>
 #include <danaus/core/workspace.hpp>
-#include <danaus/fft/plan.hpp>
+#include <danaus/fft/fft_kernels.hpp>
 #include <danaus/hippo/legs.hpp>
 #include <danaus/model/stream.hpp>
 #include <danaus/ssm/diagonal.hpp>
@@ -19,8 +19,6 @@ struct SsmKernels {
                      View<T, 2> y) noexcept;
   void (*step)(const Diagonal<T>&, View<const T, 2> u, View<T, 2> states, View<T, 2> y) noexcept;
   void (*kernel)(std::span<const Mode>, std::span<T> out, Workspace) noexcept;
-  void (*convolve_tile)(const FourierPlan<T>&, std::size_t first, View<const T, 2> u, View<const T, 2> k, View<T, 2> y,
-                        Workspace) noexcept;
 };
 
 /// Everything the extension runs, compiled once for each instruction set.
@@ -31,6 +29,8 @@ struct KernelTable {
   SsmKernels<double> ssm_f64;
   LegsKernels<float> legs_f32;
   LegsKernels<double> legs_f64;
+  const FftKernels<float>* fft_f32;
+  const FftKernels<double>* fft_f64;
 
   template <class T>
   const SsmKernels<T>& ssm() const noexcept {
@@ -38,6 +38,14 @@ struct KernelTable {
       return ssm_f32;
     } else {
       return ssm_f64;
+    }
+  }
+  template <class T>
+  const FftKernels<T>& fft() const noexcept {
+    if constexpr (sizeof(T) == 4) {
+      return *fft_f32;
+    } else {
+      return *fft_f64;
     }
   }
   template <class T>

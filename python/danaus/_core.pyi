@@ -11,6 +11,36 @@ version: str = '0.1.0'
 def isa() -> str:
     """The instruction set in use."""
 
+class Convolution32:
+    """Convolution kernels whose spectra are kept."""
+
+    def __init__(self, k: Annotated[NDArray, dict(device='cpu', writable=False)], backward: Annotated[NDArray, dict(device='cpu', writable=False)] | None, length: int, correlation: bool, threads: int) -> None: ...
+
+    def __call__(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]: ...
+
+    @property
+    def nbytes(self) -> int: ...
+
+    @property
+    def block(self) -> int: ...
+
+def convolve32(u: Annotated[NDArray, dict(device='cpu', writable=False)], k: Annotated[NDArray, dict(device='cpu', writable=False)], backward: Annotated[NDArray, dict(device='cpu', writable=False)] | None = None, correlation: bool = False, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]: ...
+
+class Convolution64:
+    """Convolution kernels whose spectra are kept."""
+
+    def __init__(self, k: Annotated[NDArray, dict(device='cpu', writable=False)], backward: Annotated[NDArray, dict(device='cpu', writable=False)] | None, length: int, correlation: bool, threads: int) -> None: ...
+
+    def __call__(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]: ...
+
+    @property
+    def nbytes(self) -> int: ...
+
+    @property
+    def block(self) -> int: ...
+
+def convolve64(u: Annotated[NDArray, dict(device='cpu', writable=False)], k: Annotated[NDArray, dict(device='cpu', writable=False)], backward: Annotated[NDArray, dict(device='cpu', writable=False)] | None = None, correlation: bool = False, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]: ...
+
 class DiagonalStream32:
     """
     A diagonal state-space layer at work on sequences that arrive bit by bit.
@@ -86,10 +116,6 @@ def diagonalize(a: Annotated[NDArray, dict(device='cpu', writable=False)], b: An
 def kernel32(delta: Annotated[NDArray, dict(device='cpu', writable=False)], gain: Annotated[NDArray, dict(device='cpu', writable=False)], length: int, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]: ...
 
 def kernel64(delta: Annotated[NDArray, dict(device='cpu', writable=False)], gain: Annotated[NDArray, dict(device='cpu', writable=False)], length: int, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]: ...
-
-def convolve32(u: Annotated[NDArray, dict(device='cpu', writable=False)], k: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]: ...
-
-def convolve64(u: Annotated[NDArray, dict(device='cpu', writable=False)], k: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]: ...
 
 class LegsMemory32:
     """Exact online HiPPO-LegS memory."""

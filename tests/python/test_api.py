@@ -51,7 +51,10 @@ SIGNATURES = {
     "danaus.ssm.S4D.from_state_space": "(a, b, c, d=0.0, dt=1.0, *, method='zoh')",
     "danaus.ssm.Stream.step": "(self, u, out=None)",
     "danaus.ssm.Stream.run": "(self, u, *, out=None, threads=1)",
-    "danaus.ssm.causal_convolve": "(u, k, *, out=None, threads=1)",
+    "danaus.ssm.causal_convolve": "(u, k, *, axis=-2, out=None, threads=1)",
+    "danaus.ssm.correlate": "(u, k, *, axis=-2, out=None, threads=1)",
+    "danaus.ssm.Convolution": "(k, *, backward=None, length=None, threads=1)",
+    "danaus.ssm.Convolution.__call__": "(self, u, *, axis=-2, out=None, threads=1)",
 }
 
 

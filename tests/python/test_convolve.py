@@ -9,7 +9,7 @@ import scipy.signal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from danaus.ssm import causal_convolve
+from danaus.ssm import Convolution, causal_convolve, correlate
 from helpers import LAYOUTS, laid_out, same_bits
 from reference import diagonal
 
@@ -21,10 +21,10 @@ def noise(shape, dtype, seed=0):
 
 
 def bound(u, k):
-    """As the function states it, per channel, with one unit where there is no transform (log2(1) = 0)."""
+    """As the function states it, per channel."""
     unit = 1e-7 if u.dtype == np.float32 else 2e-16
     taps = k[:, : u.shape[-2]].astype(float)
-    return unit * (1 + np.log2(u.shape[-2])) * np.linalg.norm(u.astype(float), axis=-2) * np.linalg.norm(taps, axis=1)
+    return unit * (2 + np.log2(u.shape[-2])) * np.linalg.norm(u.astype(float), axis=-2) * np.linalg.norm(taps, axis=1)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -91,8 +91,96 @@ def test_an_impulse_gives_the_taps_and_one_tap_gives_the_signal(dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_channels_do_not_mix(dtype):
-    u, k = noise((100, 19), dtype), noise((19, 100), dtype, 1)
+@pytest.mark.parametrize("channels", [1, 2, 3, 5, 8, 9, 16, 17, 19, 33, 65])
+def test_channels_do_not_mix(dtype, channels):
+    """A channel on its own has its own plan, so that bits may differ; infinities next door leave no trace."""
+    u, k = noise((300, channels), dtype), noise((channels, 300), dtype, 1)
     y = causal_convolve(u, k)
-    for h in range(19):
-        assert same_bits(causal_convolve(u[:, h : h + 1], k[h : h + 1])[:, 0], y[:, h].copy())
+    for h in range(channels):
+        alone = causal_convolve(u[:, h : h + 1], k[h : h + 1])[:, 0]
+        assert (np.abs(alone - y[:, h]) <= 2 * bound(u, k)[h]).all()
+    loud = u.copy()
+    loud[::7, ::2] = np.inf
+    through = causal_convolve(loud, k)
+    assert same_bits(through[:, 1::2].copy(), y[:, 1::2].copy())
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("length", [1, 2, 5, 31, 100, 1000, 2500])
+def test_both_layouts_give_the_same_bits(dtype, length):
+    """(L, H) and (H, L), as an axis and as a strided view, in a batch, into given arrays."""
+    for channels in (1, 3, 16, 40):
+        u, k = noise((2, length, channels), dtype), noise((channels, min(length, 900)), dtype, 1)
+        y = causal_convolve(u, k)
+        turned = np.ascontiguousarray(u.swapaxes(1, 2))
+        other = causal_convolve(turned, k, axis=-1)
+        assert other.shape == turned.shape and other.flags.c_contiguous
+        assert same_bits(np.ascontiguousarray(other.swapaxes(1, 2)), y)
+        view = causal_convolve(turned.swapaxes(1, 2), k)
+        assert view.shape == y.shape and (channels == 1 or view.swapaxes(1, 2).flags.c_contiguous)
+        assert same_bits(view.copy(), y)
+        given = np.full_like(turned, np.nan)
+        assert causal_convolve(turned, k, axis=-1, out=given).base is not None
+        assert same_bits(given, other)
+        assert same_bits(causal_convolve(u, k, out=given.swapaxes(1, 2)).copy(), y)
+        in_place = turned.copy()
+        causal_convolve(in_place, k, axis=-1, out=in_place)
+        assert same_bits(in_place, other)
+        overlapping = np.concatenate([turned.ravel(), np.zeros(5, dtype)])
+        late = overlapping[5:].reshape(turned.shape)
+        causal_convolve(overlapping[:-5].reshape(turned.shape), k, axis=-1, out=late)
+        assert same_bits(late, other)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("length", "taps", "behind"), [(1, 1, 1), (40, 7, 40), (300, 300, 299), (1000, 5, 2000)])
+def test_kept_transforms_bidirectional_taps_and_correlation(dtype, length, taps, behind):
+    for channels in (1, 5, 20):
+        u = noise((2, length, channels), dtype)
+        k, b = noise((channels, taps), dtype, 1), noise((channels, behind), dtype, 2)
+        both = Convolution(k, backward=b, length=length)(u, threads=2)
+        causal = Convolution(k, length=length)(u)
+        adjoint = correlate(u, k)
+        assert same_bits(causal, causal_convolve(u, k)) or taps < length
+        for i in range(2):
+            one = u[i].astype(float)
+            past = diagonal.convolve(k, one)
+            future = diagonal.convolve(b, one[::-1])[::-1]  # lags 0, -1, ...; wanted are -1, -2, ...
+            future = np.concatenate([future[1:], np.zeros((1, channels))])
+            limit = bound(u[i], k) + bound(u[i], b)
+            assert (np.abs(causal[i] - past) <= limit).all()
+            assert (np.abs(both[i] - past - future) <= limit).all()
+            assert (np.abs(adjoint[i] - diagonal.convolve(k, one[::-1])[::-1]) <= limit).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_short_kernel_runs_over_a_long_sequence_in_blocks(dtype):
+    for channels, taps in ((1, 3), (4, 700), (18, 513)):
+        u, k = noise((5000, channels), dtype), noise((channels, taps), dtype, 1)
+        kept = Convolution(k)
+        truth = scipy.signal.fftconvolve(u.astype(float), k.astype(float).T, axes=0)[:5000]
+        limit = bound(u, k) + bound(u.astype(float), k.astype(float))
+        for y in (causal_convolve(u, k), kept(u), kept(u, threads=2)):
+            assert (np.abs(y - truth) <= limit).all()
+        assert kept.block < 1000 and kept.nbytes >= channels * kept.block * 2 * u.itemsize
+
+
+def test_refusals():
+    u, k = noise((9, 3), "float32"), noise((3, 4), "float32")
+    both = Convolution(k, backward=k, length=8)
+    with pytest.raises(ValueError, match=r"u must have at most length = 8 samples where taps act on the future, has 9"):
+        both(u)
+    with pytest.raises(ValueError, match=r"axis of time must be -2, \(..., L, H\), or -1, \(..., H, L\); is 0"):
+        causal_convolve(u, k, axis=0)
+    with pytest.raises(ValueError, match=r"u must have shape \(..., length, 3\), has \(3, 9\)"):
+        Convolution(k)(u.T.copy())
+    with pytest.raises(ValueError, match=r"backward must have shape \(3, taps\), has \(2, 4\)"):
+        Convolution(k, backward=k[:2])
+    with pytest.raises(ValueError, match="length must be positive, is 0"):
+        Convolution(k, length=0)
+    with pytest.raises(ValueError, match=r"k must be finite, is nan at \(1, 2\)"):
+        Convolution(np.where(np.arange(12).reshape(3, 4) == 6, np.float32(np.nan), k))
+    with pytest.raises(TypeError, match="u must be float32, is float64"):
+        Convolution(k)(u.astype(float))
+    with pytest.raises(TypeError, match="out must be a writable float32 array, C-contiguous or with its last two axes"):
+        Convolution(k)(u, out=np.zeros((18, 3), "float32")[::2])

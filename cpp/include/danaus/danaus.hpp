@@ -10,8 +10,13 @@
 #include <danaus/core/tile.hpp>
 #include <danaus/core/view.hpp>
 #include <danaus/core/workspace.hpp>
+#include <danaus/fft/butterfly.hpp>
 #include <danaus/fft/convolve.hpp>
-#include <danaus/fft/plan.hpp>
+#include <danaus/fft/fft_kernels.hpp>
+#include <danaus/fft/gather.hpp>
+#include <danaus/fft/passes.hpp>
+#include <danaus/fft/ring.hpp>
+#include <danaus/fft/transform.hpp>
 #include <danaus/hippo/chunk.hpp>
 #include <danaus/hippo/legendre.hpp>
 #include <danaus/hippo/legs.hpp>
@@ -47,6 +52,7 @@
 #include <danaus/simd/log.hpp>
 #include <danaus/simd/loop.hpp>
 #include <danaus/simd/math.hpp>
+#include <danaus/simd/memory.hpp>
 #include <danaus/simd/polynomial.hpp>
 #include <danaus/simd/trig.hpp>
 #include <danaus/simd/vec.hpp>

@@ -30,12 +30,36 @@ struct Matrix {
   View<const T, 2> view() const { return {values.data(), {rows, columns}, {stride, 1}}; }
 };
 
+/// A plan and the kernels' spectra.
 template <class T>
-Matrix<T> convolved(const FourierPlan<T>& plan, const Matrix<T>& u, const Matrix<T>& k) {
-  Buffer<std::byte> scratch(convolve_workspace_bytes(plan));
-  Matrix<T> y(u.rows, u.columns);
-  causal_convolve(plan, u.view(), k.view(), y.view(), workspace(scratch));
-  return y;
+struct Filter {
+  ConvolutionPlan<T> plan;
+  Buffer<T> spectra;
+  mutable Buffer<std::byte> scratch;
+
+  Filter(std::size_t length, const Matrix<T>& k, bool whole = true, const Matrix<T>* backward = nullptr,
+         FilterKind kind = FilterKind::causal)
+      : plan(k.rows, whole ? length : std::min(k.columns, length), length, new_ring<T>),
+        spectra(plan.spectra_size()),
+        scratch(convolve_workspace_bytes(plan)) {
+    const auto taps = [&](const Matrix<T>& m) {
+      return View<const T, 2>(m.values.data(), {std::min(m.columns, whole ? length : plan.block()), m.rows},
+                              {1, m.stride});
+    };
+    const View<const T, 2> back = taps(backward == nullptr ? k : *backward);
+    filter(plan, 0, plan.groups(), taps(k), backward == nullptr ? nullptr : &back, kind, spectra.data(),
+           workspace(scratch));
+  }
+  Matrix<T> operator()(const Matrix<T>& u) const {
+    Matrix<T> y(u.rows, u.columns);
+    convolve(plan, 0, plan.groups(), u.view(), spectra.data(), y.view(), workspace(scratch));
+    return y;
+  }
+};
+
+template <class T>
+Matrix<T> convolved(std::size_t length, const Matrix<T>& u, const Matrix<T>& k) {
+  return Filter<T>(length, k)(u);
 }
 
 template <class T>
@@ -48,18 +72,18 @@ double length_of(const Matrix<T>& m, std::size_t count, std::size_t column, bool
   return std::sqrt(sum);
 }
 
-/// As the comment on convolve_tile says.
+/// As the comment on convolve says.
 template <class T>
-double bound(const FourierPlan<T>& plan, const Matrix<T>& u, const Matrix<T>& k, std::size_t channel) {
-  const double levels = std::log2(4 * static_cast<double>(plan.length));
+double bound(std::size_t length, const Matrix<T>& u, const Matrix<T>& k, std::size_t channel) {
+  const double levels = std::log2(4 * static_cast<double>(length));
   return (sizeof(T) == 4 ? 1e-7 : 2e-16) * levels * length_of(u, u.rows, channel, false) *
          length_of(k, std::min(u.rows, k.columns), channel, true);
 }
 
 template <class T>
-void compare(const FourierPlan<T>& plan, const Matrix<T>& u, const Matrix<T>& k, const Matrix<T>& y) {
+void compare(std::size_t length, const Matrix<T>& u, const Matrix<T>& k, const Matrix<T>& y) {
   for (std::size_t h = 0; h < u.columns; ++h) {
-    const double most = bound(plan, u, k, h);
+    const double most = bound(length, u, k, h);
     for (std::size_t t = 0; t < u.rows; ++t) {
       long double sum = 0;
       for (std::size_t j = 0; j <= t && j < k.columns; ++j) {
@@ -72,10 +96,9 @@ void compare(const FourierPlan<T>& plan, const Matrix<T>& u, const Matrix<T>& k,
 
 template <class T>
 void compare(check::Random& random, std::size_t length, std::size_t channels, std::size_t taps) {
-  const FourierPlan<T> plan(length);
   const Matrix<T> u = Matrix<T>::random(random, length, channels, channels + length % 3);
   const Matrix<T> k = Matrix<T>::random(random, channels, taps, taps + channels % 2);
-  compare(plan, u, k, convolved(plan, u, k));
+  compare(length, u, k, convolved(length, u, k));
 }
 
 template <class T>
@@ -92,66 +115,27 @@ void every_length() {
   compare<T>(random, 4096, 2, 100);
 }
 
-/// Which frequency the transform leaves at a place: quarters hold those of the same remainder by
-/// four, each in the order of its own transform.
-std::size_t frequency(std::size_t place, std::size_t points) {
-  if (points <= 2) return place;
-  return 4 * frequency(place % (points / 4), points / 4) + place / (points / 4);
-}
-
-template <class T>
-void transforms() {
-  check::Random random(2);
-  for (const std::size_t planned : {1u, 2u, 4u, 8u, 16u, 32u, 64u, 128u}) {
-    const FourierPlan<T> plan(planned);
-    CHECK(plan.length == planned);
-    Buffer<T> data(2 * tile * planned);
-    for (T& x : data) x = static_cast<T>(random());
-    const Buffer<T> before = data;
-    transform(plan, data.data(), planned);
-    const double n = static_cast<double>(planned), levels = std::max(1.0, std::log2(n));
-    const double unit = static_cast<double>(std::numeric_limits<T>::epsilon());
-    for (std::size_t lane = 0; lane < tile; lane += planned > 32 ? 5 : 1) {
-      for (std::size_t place = 0; place < planned; ++place) {
-        std::complex<long double> sum = 0;
-        for (std::size_t j = 0; j < planned; ++j) {
-          const long double turns =
-              static_cast<long double>(j * frequency(place, planned) % planned) / static_cast<long double>(planned);
-          sum += std::complex<long double>(before[2 * tile * j + lane], before[2 * tile * j + tile + lane]) *
-                 std::polar(1.0L, -2 * 3.14159265358979323846264338328L * turns);
-        }
-        // |x|_2 <= sqrt(2 n), each level rounds a few times: 4 u a level at the worst.
-        CHECK_NEAR(data[2 * tile * place + lane], sum.real(), 2 * unit * levels * std::sqrt(2 * n));
-        CHECK_NEAR(data[2 * tile * place + tile + lane], sum.imag(), 2 * unit * levels * std::sqrt(2 * n));
-      }
-    }
-    transform_back(plan, data.data(), planned);
-    for (std::size_t i = 0; i < data.size(); ++i)
-      CHECK_NEAR(data[i], n * static_cast<double>(before[i]), 2 * unit * levels * n);
-  }
-}
-
 template <class T>
 void laws() {
   check::Random random(3);
   for (const std::size_t length : {1u, 2u, 5u, 16u, 33u, 100u, 300u}) {
     const std::size_t channels = 1 + length % 23;
-    const FourierPlan<T> plan(length);
     const Matrix<T> u = Matrix<T>::random(random, length, channels), v = Matrix<T>::random(random, length, channels);
     const Matrix<T> k = Matrix<T>::random(random, channels, length);
-    const Matrix<T> y = convolved(plan, u, k), z = convolved(plan, v, k);
+    const Matrix<T> y = convolved(length, u, k), z = convolved(length, v, k);
 
     Matrix<T> both = u, late(length, channels), in_place = u;
     for (std::size_t i = 0; i < u.values.size(); ++i) both.values[i] = u.values[i] + T(2) * v.values[i];
     const std::size_t delay = length / 3;
     for (std::size_t t = delay; t < length; ++t)
       std::copy_n(&u.values[(t - delay) * channels], channels, &late.values[t * channels]);
-    const Matrix<T> sum = convolved(plan, both, k), delayed = convolved(plan, late, k);
-    Buffer<std::byte> scratch(convolve_workspace_bytes(plan));
-    causal_convolve(plan, View<const T, 2>(in_place.view()), k.view(), in_place.view(), workspace(scratch));
+    const Matrix<T> sum = convolved(length, both, k), delayed = convolved(length, late, k);
+    const Filter<T> kept(length, k);
+    convolve(kept.plan, 0, kept.plan.groups(), View<const T, 2>(in_place.view()), kept.spectra.data(), in_place.view(),
+             workspace(kept.scratch));
     CHECK(in_place.values == y.values);
     for (std::size_t h = 0; h < channels; ++h) {
-      const double most = 4 * (bound(plan, u, k, h) + bound(plan, v, k, h));
+      const double most = 4 * (bound(length, u, k, h) + bound(length, v, k, h));
       for (std::size_t t = 0; t < length; ++t) {
         CHECK_NEAR(sum(t, h), y(t, h) + T(2) * z(t, h), most);
         CHECK_NEAR(delayed(t, h), t < delay ? T(0) : y(t - delay, h), most);
@@ -165,13 +149,12 @@ template <class T>
 void impulses() {
   check::Random random(4);
   for (const std::size_t planned : {5u, 64u, 200u}) {
-    const FourierPlan<T> plan(planned);
     Matrix<T> impulse(5, 18), once(18, 1);
     for (std::size_t h = 0; h < 18; ++h) impulse(0, h) = once(h, 0) = 1;
     const Matrix<T> u = Matrix<T>::random(random, 5, 18), k = Matrix<T>::random(random, 18, 5);
-    compare(plan, u, k, convolved(plan, u, k));
-    compare(plan, impulse, k, convolved(plan, impulse, k));
-    compare(plan, u, once, convolved(plan, u, once));
+    compare(planned, u, k, convolved(planned, u, k));
+    compare(planned, impulse, k, convolved(planned, impulse, k));
+    compare(planned, u, once, convolved(planned, u, once));
   }
 }
 
@@ -179,17 +162,62 @@ void impulses() {
 template <class T>
 void not_a_number() {
   check::Random random(5);
-  const FourierPlan<T> plan(40);
   Matrix<T> u = Matrix<T>::random(random, 40, 20), k = Matrix<T>::random(random, 20, 60);
-  const Matrix<T> clean = convolved(plan, u, k);
+  const Matrix<T> clean = convolved(std::size_t{40}, u, k);
   for (std::size_t h = 0; h < 20; ++h) k(h, 40 + h) = std::numeric_limits<T>::quiet_NaN();
-  CHECK(convolved(plan, u, k).values == clean.values);
+  CHECK(convolved(std::size_t{40}, u, k).values == clean.values);
   for (const std::size_t bad : {0u, 7u, 15u, 16u, 19u}) {
     Matrix<T> poisoned = u;
     poisoned(39, bad) = std::numeric_limits<T>::quiet_NaN();
-    const Matrix<T> y = convolved(plan, poisoned, k);
+    const Matrix<T> y = convolved(std::size_t{40}, poisoned, k);
     for (std::size_t t = 0; t < 40; ++t) {
       for (std::size_t h = 0; h < 20; ++h) CHECK(h == bad ? std::isnan(y(t, h)) : y(t, h) == clean(t, h));
+    }
+  }
+}
+
+/// Both layouts, correlation, backward taps, and a sequence in chunks.
+template <class T>
+void other_forms() {
+  check::Random random(6);
+  for (const std::size_t length : {1u, 2u, 7u, 40u, 130u, 777u, 2100u}) {
+    for (const std::size_t channels : {1u, 3u, 16u, 18u, 70u}) {
+      if (length * channels > 20000) continue;
+      const std::size_t taps = 1 + length / 3;
+      const Matrix<T> u = Matrix<T>::random(random, length, channels), k = Matrix<T>::random(random, channels, taps),
+                      b = Matrix<T>::random(random, channels, length);
+      const Filter<T> causal(length, k), both(length, k, true, &b),
+          adjoint(length, k, true, nullptr, FilterKind::correlation), blocks(length, k, false);
+      const Matrix<T> y = causal(u), z = both(u), x = adjoint(u);
+      compare(length, u, k, y);
+      Matrix<T> turned(channels, length), result(channels, length);
+      for (std::size_t t = 0; t < length; ++t) {
+        for (std::size_t h = 0; h < channels; ++h) turned(h, t) = u(t, h);
+      }
+      convolve(causal.plan, 0, causal.plan.groups(),
+               View<const T, 2>(turned.values.data(), {length, channels}, {1, length}), causal.spectra.data(),
+               View<T, 2>(result.values.data(), {length, channels}, {1, length}), workspace(causal.scratch));
+      Matrix<T> chunks(length, channels);
+      Buffer<T> carry(blocks.plan.groups() * blocks.plan.carry_size(), T(0));
+      for (std::size_t t = 0, step = 1; t < length; t += step, step = 1 + step * 3 % 97) {
+        step = std::min(step, length - t);
+        convolve_on(blocks.plan, 0, blocks.plan.groups(), u.view().rows(t, step), blocks.spectra.data(), carry.data(),
+                    chunks.view().rows(t, step), workspace(blocks.scratch));
+      }
+      compare(4 * length, u, k, chunks);
+      for (std::size_t h = 0; h < channels; ++h) {
+        const double most = bound(length, u, k, h) + bound(length, u, b, h);
+        for (std::size_t t = 0; t < length; ++t) {
+          CHECK(result(h, t) == y(t, h));
+          double future = 0, correlation = 0;
+          for (std::size_t j = 0; t + j < length; ++j) {
+            if (j < taps) correlation += static_cast<double>(k(h, j)) * static_cast<double>(u(t + j, h));
+            if (t + 1 + j < length) future += static_cast<double>(b(h, j)) * static_cast<double>(u(t + 1 + j, h));
+          }
+          CHECK_NEAR(x(t, h), correlation, most);
+          CHECK_NEAR(z(t, h), static_cast<double>(y(t, h)) + future, 2 * most);
+        }
+      }
     }
   }
 }
@@ -199,11 +227,6 @@ void not_a_number() {
 TEST(convolution_of_every_length_is_the_direct_sum) {
   every_length<float>();
   every_length<double>();
-}
-
-TEST(transform_is_the_fourier_transform_in_digit_reversed_order) {
-  transforms<float>();
-  transforms<double>();
 }
 
 TEST(convolution_is_linear_and_does_not_depend_on_time) {
@@ -222,7 +245,11 @@ TEST(convolution_keeps_what_is_not_finite_in_its_channel) {
 }
 
 TEST(convolution_of_nothing_is_nothing) {
-  const FourierPlan<float> plan(0);
-  CHECK(plan.length == 1);
-  CHECK(convolved(plan, Matrix<float>(0, 3), Matrix<float>(3, 4)).values.empty());
+  CHECK(convolved(std::size_t{0}, Matrix<float>(0, 3), Matrix<float>(3, 4)).values.empty());
+  for (const float y : convolved(std::size_t{5}, Matrix<float>(5, 3), Matrix<float>(3, 0)).values) CHECK(y == 0);
+}
+
+TEST(convolution_in_other_layouts_directions_and_chunks) {
+  other_forms<float>();
+  other_forms<double>();
 }

@@ -178,7 +178,8 @@ TEST(kernels_allocate_nothing) {
   std::vector<float> packed(shape.coefficients()), state(shape.state()), u(length * channels, 0.5f), y(u.size()),
       k(u.size());
   pack_diagonal<float>(shape, modes, d, packed.data());
-  const FourierPlan<float> plan(length);
+  const ConvolutionPlan<float> plan(channels, length, length, new_ring<float>);
+  Buffer<float> spectra(plan.spectra_size()), carry(plan.groups() * plan.carry_size());
   Buffer<std::byte> scratch(std::max(kernel_workspace_bytes<float>(count, length), convolve_workspace_bytes(plan)));
   const View<const float, 2> in(u.data(), {length, channels});
   const View<float, 2> out(y.data(), {length, channels});
@@ -189,8 +190,9 @@ TEST(kernels_allocate_nothing) {
           for (std::size_t h = 0; h < channels; ++h) {
             kernel<float>(std::span(modes).subspan(h * count, count), {&k[h * length], length}, workspace(scratch));
           }
-          for (std::size_t h = 0; h < channels; h += tile) {
-            convolve_tile(plan, h, in, View<const float, 2>(k.data(), {channels, length}), out, workspace(scratch));
-          }
+          const View<const float, 2> taps(k.data(), {length, channels}, {1, length});
+          filter(plan, 0, plan.groups(), taps, &taps, FilterKind::causal, spectra.data(), workspace(scratch));
+          convolve(plan, 0, plan.groups(), in, spectra.data(), out, workspace(scratch));
+          convolve_on(plan, 0, plan.groups(), in, spectra.data(), carry.data(), out, workspace(scratch));
         }) == 0);
 }

@@ -7,6 +7,14 @@ namespace danaus {
 inline namespace DANAUS_ISA {
 namespace simd {
 
+/// Calls f(I) for I = 0, ..., N - 1 as integral constants: a loop that is certain to be unrolled.
+template <std::size_t N, class F>
+DANAUS_INLINE void unrolled(F f) noexcept {
+  [&]<std::size_t... I>(std::index_sequence<I...>) {
+    (f(std::integral_constant<std::size_t, I>{}), ...);
+  }(std::make_index_sequence<N>{});
+}
+
 template <std::size_t N, class T, class F>
 DANAUS_INLINE void each_from(std::size_t i, std::size_t n, F& f) noexcept {
   for (; i + N <= n; i += N) f.template operator()<vec<T, N>>(i);

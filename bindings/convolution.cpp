@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <nanobind/stl/optional.h>
+
+#include <optional>
+#include <vector>
+
+#include "module.hpp"
+#include "pool.hpp"
+#include "rings.hpp"
+#include "scratch.hpp"
+#include "sequences.hpp"
+#include "table.hpp"
+
+namespace danaus::bindings {
+namespace {
+
+/// Work in pieces, each with scratch of its own: f(piece, workspace).
+template <class F>
+void in_pieces(std::size_t work, std::size_t threads, std::size_t bytes, const F& f) {
+  const std::size_t pieces = std::min(std::max<std::size_t>(threads, 1), work);
+  std::vector<Scratch> scratch;
+  scratch.reserve(pieces);
+  for (std::size_t p = 0; p < pieces; ++p) scratch.emplace_back(bytes);
+  executor(threads)(
+      pieces, [&](std::size_t p) noexcept { f(p * work / pieces, (p + 1) * work / pieces, scratch[p].workspace()); });
+}
+
+/// k (channels, taps) as (taps, channels).
+template <class T>
+View<const T, 2> taps_of(const Input<T>& k) {
+  return {k.data(), {k.shape(1), k.shape(0)}, {1, k.shape(1)}};
+}
+
+/// Kernels at work: their plan, their spectra, and how they are applied.
+template <class T>
+class Filter {
+ public:
+  /// For sequences of `length` samples at a time; backward: taps at negative lags. `memory`: where to write the
+  /// spectra; then only sequences of exactly `length` samples will come.
+  Filter(const Input<T>& k, const std::optional<Input<T>>& backward, FilterKind kind, std::size_t length,
+         std::size_t threads, T* memory = nullptr)
+      : channels_(k.shape(0)),
+        plan_(channels_, one_block(backward, kind) ? length : std::min(k.shape(1), length), length, ring<T>) {
+    const std::size_t most = memory == nullptr ? plan_.block() : length;  // further taps do nothing
+    if (memory == nullptr) {
+      owned_.resize(plan_.spectra_size());
+      memory = &owned_.front().value;
+    }
+    spectra_ = memory;
+    const auto within = [&](const Input<T>& taps) {
+      const View<const T, 2> all = taps_of(taps);
+      return all.rows(0, std::min(all.extent(0), most));
+    };
+    const View<const T, 2> forward = within(k);
+    const View<const T, 2> back = backward ? within(*backward) : forward;
+    in_pieces(plan_.groups(), threads, convolve_workspace_bytes(plan_),
+              [&](std::size_t first, std::size_t last, Workspace scratch) noexcept {
+                kernels().fft<T>().filter(plan_, first, last, forward, backward ? &back : nullptr, kind, memory,
+                                          scratch);
+              });
+  }
+
+  std::size_t channels() const noexcept { return channels_; }
+  const ConvolutionPlan<T>& plan() const noexcept { return plan_; }
+
+  /// All of u, sequence by sequence; the sequences of a group of channels after each other, so that its spectra
+  /// are read from memory once.
+  void apply(const Sequences<T>& u, const Result<T>& y, std::size_t threads) const {
+    if (u.size() == 0) return;
+    const std::size_t batch = u.batch(), bundles = (plan_.groups() + gathered_groups - 1) / gathered_groups;
+    const bool whole = u.length() <= plan_.block();
+    const std::size_t carried = whole ? 0 : plan_.groups() * plan_.carry_size();
+    const std::size_t bytes = convolve_workspace_bytes(plan_) + workspace_size<T>(carried);
+    in_pieces(batch * bundles, threads, bytes, [&](std::size_t begin, std::size_t end, Workspace scratch) noexcept {
+      T* const carry = scratch.take<T>(carried);
+      for (std::size_t i = begin; i < end; ++i) {
+        const std::size_t first = i / batch * gathered_groups, b = i % batch;
+        const std::size_t last = std::min(first + gathered_groups, plan_.groups());
+        if (whole) {
+          kernels().fft<T>().convolve(plan_, first, last, u(b), spectra_, sequence(y, b), scratch);
+        } else {
+          std::fill(carry + first * plan_.carry_size(), carry + last * plan_.carry_size(), T(0));
+          kernels().fft<T>().convolve_on(plan_, first, last, u(b), spectra_, carry, sequence(y, b), scratch);
+        }
+      }
+    });
+  }
+
+ private:
+  /// Taps that act on the future need the whole sequence in one block.
+  static bool one_block(const std::optional<Input<T>>& backward, FilterKind kind) noexcept {
+    return backward.has_value() || kind == FilterKind::correlation;
+  }
+
+  std::size_t channels_;
+  ConvolutionPlan<T> plan_;
+  Buffer<Uninitialised<T>> owned_;
+  T* spectra_ = nullptr;
+};
+
+FilterKind kind_of(bool correlation) noexcept {
+  return correlation ? FilterKind::correlation : FilterKind::causal;
+}
+
+template <class T>
+std::optional<Input<T>> further_taps(const char* where, const std::optional<Array>& backward, std::size_t channels) {
+  if (!backward) return std::nullopt;
+  Input<T> taps(where, "backward", *backward);
+  if (taps.ndim() != 2 || taps.shape(0) != channels) {
+    wrong_shape(where, "backward", "(" + std::to_string(channels) + ", taps)", taps.shape());
+  }
+  return taps;
+}
+
+template <class T>
+Input<T> kernel_taps(const char* where, const Array& k) {
+  Input<T> taps(where, "k", k);
+  if (taps.ndim() != 2) wrong_shape(where, "k", "(channels, taps)", taps.shape());
+  return taps;
+}
+
+/// Kernels whose spectra are kept.
+template <class T>
+class Convolver {
+ public:
+  Convolver(const Array& k, const std::optional<Array>& backward, std::size_t length, bool correlation,
+            std::size_t threads) {
+    const char* const where = "ssm.Convolution";
+    const Input<T> taps = kernel_taps<T>(where, k);
+    if (taps.shape(0) == 0) wrong_shape(where, "k", "(channels, taps) with at least one channel", taps.shape());
+    const auto further = further_taps<T>(where, backward, taps.shape(0));
+    length_ = length;
+    any_length_ = !further && !correlation;
+    const nb::gil_scoped_release unlocked;
+    filter_.emplace(taps, further, kind_of(correlation), length, threads);
+  }
+
+  Result<T> operator()(const Array& u, const nb::object& out, std::size_t threads) const {
+    const char* const where = "ssm.Convolution";
+    Sequences<T> in(where, "u", u, filter_->channels());
+    if (!any_length_ && in.length() > length_) {
+      throw nb::value_error((std::string(where) + ": u must have at most length = " + std::to_string(length_) +
+                             " samples where taps act on the future, has " + std::to_string(in.length()))
+                                .c_str());
+    }
+    Result<T> y = output_like<T>(where, out, in);
+    in.shield_from(where, "u", y);
+    const nb::gil_scoped_release unlocked;
+    filter_->apply(in, y, threads);
+    return y;
+  }
+  std::size_t nbytes() const noexcept { return filter_->plan().spectra_size() * sizeof(T); }
+  std::size_t block() const noexcept { return filter_->plan().block(); }
+
+ private:
+  std::optional<Filter<T>> filter_;
+  std::size_t length_ = 0;
+  bool any_length_ = true;
+};
+
+/// The same, once.
+template <class T>
+Result<T> convolve_once(const Array& u, const Array& k, const std::optional<Array>& backward, bool correlation,
+                        const nb::object& out, std::size_t threads) {
+  const char* const where = correlation ? "ssm.correlate" : "ssm.causal_convolve";
+  Input<T> taps = kernel_taps<T>(where, k);
+  const std::size_t channels = taps.shape(0);
+  auto further = further_taps<T>(where, backward, channels);
+  Sequences<T> in(where, "u", u, channels);
+  Result<T> y = output_like<T>(where, out, in);
+  if (in.size() == 0) return y;
+  in.shield_from(where, "u", y);
+  const nb::gil_scoped_release unlocked;
+  const ConvolutionPlan<T> size(channels, in.length(), in.length(), ring<T>);
+  Scratch memory(size.spectra_size() * sizeof(T));
+  const Filter<T> filter(taps, further, kind_of(correlation), in.length(), threads,
+                         memory.workspace().template take<T>(size.spectra_size()));
+  filter.apply(in, y, threads);
+  return y;
+}
+
+template <class T>
+void bind_type(nb::module_& m, const char* name, const char* once) {
+  using C = Convolver<T>;
+  nb::class_<C>(m, name, "Convolution kernels whose spectra are kept.")
+      .def(nb::init<const Array&, const std::optional<Array>&, std::size_t, bool, std::size_t>(), "k"_a, "backward"_a,
+           "length"_a, "correlation"_a, "threads"_a)
+      .def("__call__", &C::operator(), "u"_a.noconvert(), nb::kw_only(), "out"_a = nb::none(), "threads"_a = 1)
+      .def_prop_ro("nbytes", &C::nbytes)
+      .def_prop_ro("block", &C::block);
+  m.def(once, &convolve_once<T>, "u"_a, "k"_a, "backward"_a = nb::none(), "correlation"_a = false, "out"_a = nb::none(),
+        "threads"_a = 1);
+}
+
+}  // namespace
+
+void bind_convolution(nb::module_& m) {
+  bind_type<float>(m, "Convolution32", "convolve32");
+  bind_type<double>(m, "Convolution64", "convolve64");
+}
+
+}  // namespace danaus::bindings

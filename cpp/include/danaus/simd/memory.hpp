@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <danaus/simd/loop.hpp>
+
+namespace danaus {
+inline namespace DANAUS_ISA {
+namespace simd {
+
+/// Asks for the cache line `bytes` behind p, soon to be read; it may lie beyond what p points into.
+DANAUS_INLINE void prefetch(const void* p, std::size_t bytes) noexcept {
+  __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(p) + bytes), 0, 3);
+}
+
+/// Stores lanes without reading what stood there into the caches: for results larger than these, written once.
+/// p must be a multiple of the register's size. Call settle() before other threads may look.
+template <class T, std::size_t N>
+DANAUS_INLINE void store_past_cache(vec<T, N> x, T* p) noexcept {
+#if defined(__clang__)
+  __builtin_nontemporal_store(x.v, reinterpret_cast<typename vec<T, N>::storage*>(p));
+  return;
+#else
+#if defined(__AVX512F__)
+  if constexpr (N * sizeof(T) == 64) {
+    __builtin_ia32_movntps512(reinterpret_cast<float*>(p), __builtin_bit_cast(typename vec<float, 16>::storage, x.v));
+    return;
+  }
+#endif
+#if defined(__AVX__)
+  if constexpr (N * sizeof(T) == 32) {
+    __builtin_ia32_movntps256(reinterpret_cast<float*>(p), __builtin_bit_cast(typename vec<float, 8>::storage, x.v));
+    return;
+  }
+#endif
+#if defined(__SSE2__)
+  if constexpr (N * sizeof(T) == 16) {
+    __builtin_ia32_movntps(reinterpret_cast<float*>(p), __builtin_bit_cast(typename vec<float, 4>::storage, x.v));
+    return;
+  }
+#endif
+  store(x, p);
+#endif
+}
+
+/// Makes what store_past_cache wrote visible in order.
+DANAUS_INLINE void settle() noexcept {
+#if defined(__SSE2__)
+  __builtin_ia32_sfence();
+#endif
+}
+
+template <std::size_t Distance, bool Upper, class T, std::size_t N, std::size_t... I>
+DANAUS_INLINE vec<T, N> interleaved(vec<T, N> a, vec<T, N> b, std::index_sequence<I...>) noexcept {
+  constexpr auto from = [](std::size_t lane) {
+    const bool second = (lane & Distance) != 0;
+    return static_cast<int>(Upper ? (second ? N + lane : lane + Distance) : (second ? N + lane - Distance : lane));
+  };
+  return vec<T, N>::wrap(__builtin_shufflevector(a.v, b.v, from(I)...));
+}
+
+/// Lane j of x[i] changes places with lane i of x[j].
+template <std::size_t Distance, class T, std::size_t N>
+DANAUS_INLINE void transpose(vec<T, N> (&x)[N]) noexcept {
+  if constexpr (Distance > 0) {
+    unrolled<N>([&](auto i) {
+      if constexpr ((i & Distance) == 0) {
+        const vec<T, N> a = x[i], b = x[i + Distance];
+        x[i] = interleaved<Distance, false>(a, b, std::make_index_sequence<N>{});
+        x[i + Distance] = interleaved<Distance, true>(a, b, std::make_index_sequence<N>{});
+      }
+    });
+    transpose<Distance / 2>(x);
+  }
+}
+
+/// to[j * to_stride + i] = from[i * from_stride + j] for i < rows and j < columns, in square blocks of registers.
+template <class T>
+DANAUS_INLINE void transpose(const T* from, std::size_t from_stride, std::size_t rows, std::size_t columns, T* to,
+                             std::size_t to_stride) noexcept {
+  using V = native<T>;
+  constexpr std::size_t N = V::size();
+  std::size_t i = 0;
+  for (; i + N <= rows; i += N) {
+    std::size_t j = 0;
+    for (; j + N <= columns; j += N) {
+      V x[N];
+      unrolled<N>([&](auto r) { x[r] = load<V>(from + (i + r) * from_stride + j); });
+      transpose<N / 2>(x);
+      unrolled<N>([&](auto r) { store(x[r], to + (j + r) * to_stride + i); });
+    }
+    for (; j < columns; ++j) {
+      for (std::size_t r = 0; r < N; ++r) to[j * to_stride + i + r] = from[(i + r) * from_stride + j];
+    }
+  }
+  for (; i < rows; ++i) {
+    for (std::size_t j = 0; j < columns; ++j) to[j * to_stride + i] = from[i * from_stride + j];
+  }
+}
+
+}  // namespace simd
+}  // namespace DANAUS_ISA
+}  // namespace danaus

@@ -79,16 +79,11 @@ nb::tuple fitted(const Array& kernel, std::size_t order, bool aaa, int rounds, s
   Complexes p = make_array<Complex>({channels, order}), r = make_array<Complex>({channels, order});
   Doubles error = make_array<double>({channels}), hankel = make_array<double>({channels, order + 1});
   each_channel(channels, threads, [&](std::size_t i) {
-    const convert::HankelSpectrum spectrum =
-        convert::hankel_spectrum(h[i], static_cast<Eigen::Index>(3 * order + 40));
-    std::vector<Complex> poles = aaa ? convert::aaa_poles(h[i], order) : convert::era_poles(spectrum, order), gains;
-    error.data()[i] = convert::fit_residues(h[i], poles, gains);
-    error.data()[i] = convert::refine_modes(h[i], error.data()[i], rounds, poles, gains);
-    std::copy(poles.begin(), poles.end(), row_of(p, i).begin());
-    std::copy(gains.begin(), gains.end(), row_of(r, i).begin());
-    for (std::size_t k = 0; k <= order; ++k) {
-      row_of(hankel, i)[k] = k < spectrum.values.size() ? spectrum.values[k] : 0.0;
-    }
+    const convert::FittedModes modes = convert::fit_modes(h[i], order, aaa, rounds);
+    std::copy(modes.poles.begin(), modes.poles.end(), row_of(p, i).begin());
+    std::copy(modes.residues.begin(), modes.residues.end(), row_of(r, i).begin());
+    std::copy(modes.hankel.begin(), modes.hankel.end(), row_of(hankel, i).begin());
+    error.data()[i] = modes.error;
   });
   return nb::make_tuple(p, r, error, hankel);
 }

@@ -152,4 +152,29 @@ inline std::vector<Complex> aaa_poles(std::span<const double> h, std::size_t ord
   return stabilised(p);
 }
 
+/// A filter as modes.
+struct FittedModes {
+  std::vector<Complex> poles, residues;
+  std::vector<double> hankel;  ///< the order + 1 largest Hankel singular values of the window
+  double error = 0;            ///< |h - fit| / |h|
+};
+
+/// h_1..h_L (L >= 3) as `order` <= L / 2 stable modes: poles by AAA or by ERA, residues in least squares, then
+/// `rounds` of refinement. h is scaled to its largest value, so that nothing overflows.
+inline FittedModes fit_modes(std::span<const double> h, std::size_t order, bool aaa, int rounds) {
+  FittedModes out{std::vector<Complex>(order), std::vector<Complex>(order), std::vector<double>(order + 1), 0};
+  double peak = 0;
+  for (const double value : h) peak = std::fmax(peak, std::fabs(value));
+  if (!(peak > 0)) return out;
+  std::vector<double> scaled(h.size());
+  for (std::size_t i = 0; i < h.size(); ++i) scaled[i] = h[i] / peak;
+  const HankelSpectrum spectrum = hankel_spectrum(scaled, static_cast<Eigen::Index>(3 * order + 40));
+  out.poles = aaa ? aaa_poles(scaled, order) : era_poles(spectrum, order);
+  out.error = fit_residues(scaled, out.poles, out.residues);
+  out.error = refine_modes(scaled, out.error, rounds, out.poles, out.residues);
+  for (Complex& r : out.residues) r *= peak;
+  for (std::size_t k = 0; k <= order && k < spectrum.values.size(); ++k) out.hankel[k] = spectrum.values[k] * peak;
+  return out;
+}
+
 }  // namespace danaus::convert

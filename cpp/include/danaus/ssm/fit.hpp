@@ -43,6 +43,7 @@ inline HankelSpectrum hankel_spectrum(std::span<const double> h, Eigen::Index st
     if (k + 1 < steps) projected(k, k + 1) = projected(k + 1, k) = length;
     v = next;
   }
+  if (k == 0) return {};
   const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> solver(projected.topLeftCorner(k, k));
   std::vector<Eigen::Index> by_size(static_cast<std::size_t>(k));
   std::iota(by_size.begin(), by_size.end(), Eigen::Index{0});

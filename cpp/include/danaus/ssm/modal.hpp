@@ -27,7 +27,11 @@ namespace danaus::convert {
   const std::size_t n = a.size() - shared;
   for (std::size_t i = 0; i < a.size(); ++i) {
     r[i] = 0;
-    if (i >= n) continue;  // Leja order puts zeros last
+    if (i >= n) continue;  // zeros stand last
+    if (p[i].imag() < 0) {
+      r[i] = std::conj(r[i - 1]);
+      continue;
+    }
     ComplexTwofold numerator{};
     for (std::size_t k = 0; k < n; ++k) {
       numerator = multiply_add(numerator, p[i].real(), p[i].imag(), {b[k], 0.0});

@@ -176,25 +176,27 @@ inline void pair_conjugates(std::vector<Complex>& z) {
   z = paired;
 }
 
-/// Aberth's steps with P and P' in twice the digits, on a set that is closed under conjugation and
-/// stays so: a root ends as near to the root of the given coefficients as its doubles can be.
+/// Aberth's steps with P and P' in twice the digits: a root ends as near to the root of the given coefficients
+/// as its doubles can be. A root rests once the step after the next could not move it.
 inline void polish(std::span<const double> a, std::span<Complex> z) {
+  constexpr double u = 0x1p-53;
   std::vector<char> still(z.size(), 0);
   for (int round = 0; round < 40; ++round) {
     bool moved = false;
     for (std::size_t i = 0; i < z.size(); ++i) {
-      if (still[i] != 0 || z[i].imag() < 0) continue;
+      if (still[i] != 0) continue;
       const auto [value, slope] = precise_values(a, z[i]);
-      const Complex p = rounded(value), push = repulsion(z, i);
-      Complex move = p / (rounded(slope) - p * push);
-      if (z[i].imag() == 0) move = move.real();
-      if (!std::isfinite(move.real()) || !std::isfinite(move.imag())) move = 0;
-      const Complex before = z[i];
-      if (before.imag() > 0 && move.imag() >= before.imag()) move.imag(before.imag() / 2);  // stays in its half
+      const Complex p = rounded(value);
+      const Complex move = p / (rounded(slope) - p * repulsion(z, i));
+      if (!std::isfinite(move.real()) || !std::isfinite(move.imag())) continue;
+      const double length = std::abs(move);
+      double crowd = 0;
+      for (std::size_t j = 0; j < z.size() && length > u * std::abs(z[i]); ++j) {
+        if (j != i) crowd += 1 / std::abs(z[i] - z[j]);
+      }
       z[i] -= move;
-      if (before.imag() > 0) z[i + 1] = std::conj(z[i]);
-      if (std::abs(move) <= 0x1p-53 * std::abs(z[i])) still[i] = 1;
-      moved = moved || z[i] != before;
+      if (length <= u * std::abs(z[i]) || length * length * crowd <= u / 8 * std::abs(z[i])) still[i] = 1;
+      moved = moved || length > 0;
     }
     if (!moved) break;
   }
@@ -235,8 +237,8 @@ inline std::vector<Complex> roots(std::span<const double> a) {
   const std::span<const double> nonzero = a.first(n);
   std::vector<Complex> z = starting_points(nonzero);
   aberth(nonzero, z);
-  pair_conjugates(z);
   polish(nonzero, z);
+  pair_conjugates(z);
   leja_order(z);
   z.resize(a.size());
   return z;

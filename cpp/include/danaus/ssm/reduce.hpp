@@ -60,9 +60,9 @@ struct Balanced {
   if (gramian_factor(in.a, in.b, reach) != Outcome::ok) return Outcome::not_converged;
   if (gramian_factor(in.a.transpose(), in.c.transpose(), see) != Outcome::ok) return Outcome::not_converged;
   const Eigen::MatrixXd product = see.transpose() * reach;
+  if (!product.allFinite()) return Outcome::not_converged;
   const Eigen::BDCSVD<Eigen::MatrixXd> svd(product, Eigen::ComputeFullU | Eigen::ComputeFullV);
   const Eigen::VectorXd& sigma = svd.singularValues();
-  if (!sigma.allFinite()) return Outcome::not_converged;
   out.hankel.assign(sigma.data(), sigma.data() + n);
   const double floor = static_cast<double>(n) * 0x1p-50 * sigma(0);
   Eigen::Index rank = 0;

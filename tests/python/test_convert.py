@@ -319,10 +319,21 @@ def test_zeros_shared_at_the_origin_carry_nothing():
     assert difference(reference.modal_kernel(p[0], r[0], 9), reference.kernel([1.0, 1.0], [-0.5, 0.0], 9)) < 1e-15
 
 
-def test_multiple_poles_have_no_modes():
-    for a in ([-1.0, 0.25], [0.0, 0.0], [-1.5, 0.75, -0.125]):
-        with pytest.raises(ValueError, match=r"transfer_to_modal: channel 1 must keep its kernel .*coincide"):
-            convert.transfer_to_modal([[1.0, 0.0, 0.0][: len(a)], [1.0] * len(a)], [[0.0, -0.25, 0.0][: len(a)], a])
+@pytest.mark.parametrize("multiple", [2, 3, 4, 6])
+def test_modes_of_a_multiple_pole_are_right_or_refused(multiple):
+    """Rounding parts a multiple pole; large residues that cancel stand for it, as far as they can."""
+    a, b = reference.polynomial([0.7] * multiple), noise(multiple)
+    try:
+        p, r = parts = convert.transfer_to_modal([b], [a])
+    except ValueError as error:
+        assert multiple > 2 and "transfer_to_modal: channel 0 must keep its kernel" in str(error)
+    else:
+        assert difference(reference.modal_kernel(p[0], r[0], 200), reference.kernel(b, a, 200)) <= parts.error[0] <= 1e-6
+
+
+def test_several_samples_of_memory_have_no_modes():
+    with pytest.raises(ValueError, match=r"transfer_to_modal: channel 1 must keep its kernel .*coincide"):
+        convert.transfer_to_modal([[1.0, 0.0, 0.0], [1.0, 1.0, 1.0]], [[0.0, -0.25, 0.0], [0.5, 0.0, 0.0]])
 
 
 def test_modes_of_clustered_poles_are_refused_as_coefficients():

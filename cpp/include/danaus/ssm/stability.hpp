@@ -23,30 +23,29 @@ enum class Verdict : unsigned char { no, yes, undecided };
 inline Verdict step_down(std::span<const double> a, std::span<double> k) {
   constexpr double u = 8 * rounding_unit<Twofold>, nan = std::numeric_limits<double>::quiet_NaN();
   std::vector<Twofold> now(a.begin(), a.end()), next(a.size());
-  double error = 0;  // of every element of `now`
+  std::vector<double> error(a.size()), next_error(a.size());  // of each element of `now`
   Verdict verdict = Verdict::yes;
   for (std::size_t m = a.size(); m > 0; --m) {
     const Twofold last = now[m - 1], complement = (Twofold(1) - last) * (Twofold(1) + last);
     k[m - 1] = last.high;
-    const double gap = std::fabs(complement.high), size = std::fabs(last.high);
-    if (verdict == Verdict::yes && !(gap > 2 * (1 + size) * error)) verdict = Verdict::undecided;
+    const double size = std::fabs(last.high), gap = std::fabs(complement.high), off = error[m - 1];
+    const double certain = gap - (2 * size + off) * off - u * (1 + size);  // what is left of the gap at worst
+    if (verdict == Verdict::yes && !(certain > gap / 2)) verdict = Verdict::undecided;
     if (verdict == Verdict::yes && complement.high < 0) verdict = Verdict::no;
     if (gap == 0) {
       for (std::size_t i = 0; i + 1 < m; ++i) k[i] = nan;
       return verdict;
     }
-    double largest = 0;
     for (std::size_t i = 0; i + 1 < m; ++i) {
-      next[i] = (now[i] - last * now[m - 2 - i]) / complement;
-      largest = std::fmax(largest, std::fabs(next[i].high));
+      const Twofold mirror = now[m - 2 - i];
+      const double far = std::fabs(mirror.high), near = std::fabs(now[i].high), mirror_error = error[m - 2 - i];
+      next[i] = (now[i] - last * mirror) / complement;
+      const double moved = error[i] + (size + off) * mirror_error + far * off + u * (near + size * far);
+      const double value = std::fabs(next[i].high);
+      next_error[i] = (moved + value * (gap - certain)) / std::fmax(certain, 0.0) + u * value;
     }
-    double before = 0;
-    for (std::size_t i = 0; i < m; ++i) before = std::fmax(before, std::fabs(now[i].high));
-    // Numerator: both elements and k move by `error`; denominator: by 2 |k| error, at most half of itself.
-    const double moved = error * (1 + size + before + error) + largest * error * (2 * size + error);
-    error = 2 * (moved + u * ((1 + size) * before + largest)) / gap;
-    if (!std::isfinite(error)) error = std::numeric_limits<double>::infinity();
     now.swap(next);
+    error.swap(next_error);
   }
   return verdict;
 }

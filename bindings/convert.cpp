@@ -116,8 +116,7 @@ nb::tuple to_lattice(const Array& numerators, const Array& denominators, const A
   Doubles k = make_array<double>(a.shape()), v = make_array<double>({a.channels(), a.order() + 1});
   Doubles error = make_array<double>({a.channels()});
   each_channel(a.channels(), threads, [&](std::size_t h) {
-    error.data()[h] =
-        convert::transfer_to_lattice(b[h], a[h], h0.data()[h], length, row_of(k, h), row_of(v, h));
+    error.data()[h] = convert::transfer_to_lattice(b[h], a[h], h0.data()[h], length, row_of(k, h), row_of(v, h));
   });
   return nb::make_tuple(k, v, error);
 }

@@ -52,6 +52,15 @@ def difference(got, want):
     return np.abs(got - want).max() / np.abs(want).max()
 
 
+def refusal(call):
+    """What a call that may be refused says; nothing where it works."""
+    try:
+        call()
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
 def match(got, want):
     """The largest distance between two sets of roots, paired greedily."""
     rest, worst = list(want), 0.0
@@ -323,12 +332,11 @@ def test_zeros_shared_at_the_origin_carry_nothing():
 def test_modes_of_a_multiple_pole_are_right_or_refused(multiple):
     """Rounding parts a multiple pole; large residues that cancel stand for it, as far as they can."""
     a, b = reference.polynomial([0.7] * multiple), noise(multiple)
-    try:
-        p, r = parts = convert.transfer_to_modal([b], [a])
-    except ValueError as error:
-        assert multiple > 2 and "transfer_to_modal: channel 0 must keep its kernel" in str(error)
-    else:
-        assert difference(reference.modal_kernel(p[0], r[0], 200), reference.kernel(b, a, 200)) <= parts.error[0] <= 1e-6
+    words = refusal(lambda: convert.transfer_to_modal([b], [a]))
+    assert not words or (multiple > 2 and "transfer_to_modal: channel 0 must keep its kernel" in words)
+    p, r = parts = convert.transfer_to_modal([b], [a], tolerance=np.inf)
+    seen = difference(reference.modal_kernel(p[0], r[0], 200), reference.kernel(b, a, 200))
+    assert seen <= parts.error[0] and bool(words) == (parts.error[0] > 1e-6)
 
 
 def test_several_samples_of_memory_have_no_modes():
@@ -338,7 +346,7 @@ def test_several_samples_of_memory_have_no_modes():
 
 def test_modes_of_clustered_poles_are_refused_as_coefficients():
     p = clustered(24, 0.99)
-    with pytest.raises(ValueError, match="modal_to_transfer: channel 0 .*keep the state-space or modal form"):
+    with pytest.raises(ValueError, match=r"modal_to_transfer: channel 0 .*keep the state-space or modal form"):
         convert.modal_to_transfer(p[None], np.ones((1, 24)))
 
 
@@ -525,7 +533,7 @@ def test_fit_of_an_s4d_kernel(method):
     weights = noise(32, seed=0) + 1j * noise(32, seed=1)
     k = 2 * (weights[:, None] * np.exp((-0.5 + 1j * np.pi * np.arange(32)) * 0.01)[:, None] ** n).sum(0).real[None]
     assert convert.fit(k, 64, method=method)[3][0] <= 1e-12
-    poles, residues, h0, error, bound = convert.fit(k, 32, method=method)
+    poles, residues, _, error, bound = convert.fit(k, 32, method=method)
     assert error[0] <= 0.3 and (np.abs(poles) < 1).all()
     rest = k[0, 1:] - (residues[0] * poles[0] ** n[:1023, None]).sum(1).real
     assert np.isclose(np.linalg.norm(rest), error[0] * np.linalg.norm(k), rtol=1e-9)
@@ -597,10 +605,8 @@ def test_huge_and_tiny_numbers_never_crash(seed):
     convert.cauchy_radius(a)
     convert.conditioning(a)
     for call in (convert.transfer_to_modal, convert.transfer_to_sections, convert.truncation_length):
-        try:
-            call(b, a)
-        except ValueError as error:
-            assert "channel" in str(error)
+        words = refusal(lambda: call(b, a))  # noqa: B023
+        assert not words or "channel" in words
 
 
 def test_threads_change_no_bit():

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Forms of one linear system from their definitions: slow and obviously right.
 
-    H(z) = h0 + (b_1 z^-1 + ... + b_N z^-N) / (1 + a_1 z^-1 + ... + a_N z^-N)
+H(z) = h0 + (b_1 z^-1 + ... + b_N z^-N) / (1 + a_1 z^-1 + ... + a_N z^-N)
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def polynomial(roots, digits=200):
 def roots(a, digits=120):
     """The roots of z^N + a_1 z^(N-1) + ..., as mpmath finds them.
 
-    >>> sorted(roots([0.0, -0.25]).real)
+    >>> sorted(roots([0.0, -0.25]).real.tolist())
     [-0.5, 0.5]
     """
     with mpmath.workdps(digits):
@@ -114,7 +114,7 @@ def hankel_values(a, b, c):
 def frequency_response(b, a, h0=0.0, points=4096):
     """H on `points` points of the upper unit circle, at least.
 
-    >>> frequency_response([1.0], [-0.5], points=2)[0].real
+    >>> float(frequency_response([1.0], [-0.5], points=2)[0].real)
     2.0
     """
     x = np.exp(-1j * np.linspace(0, np.pi, points))

@@ -151,8 +151,8 @@ TEST(state_spaces_become_transfer_functions) {
     const std::vector<double> in = noise(n, 2 * n), out = noise(n, 3 * n);
     std::vector<double> b(n), a(n);
     CHECK(convert::state_space_to_transfer(dense, in, out, 256, b, a) <= 1e-13);
-    CHECK(convert::relative_error(
-              recursion(b, a, 64), convert::impulse_of_state_space<double>(dense, in, out, 64)) <= 1e-13);
+    CHECK(convert::relative_error(recursion(b, a, 64), convert::impulse_of_state_space<double>(dense, in, out, 64)) <=
+          1e-13);
   }
 }
 
@@ -160,8 +160,7 @@ TEST(both_arithmetics_find_one_characteristic_polynomial) {
   const std::size_t n = 12;
   const std::vector<double> dense = noise(n * n, 5);
   const std::vector<double> once = convert::characteristic_polynomial<double>(dense, n);
-  const std::vector<Twofold> twice =
-      convert::characteristic_polynomial<Twofold>({dense.begin(), dense.end()}, n);
+  const std::vector<Twofold> twice = convert::characteristic_polynomial<Twofold>({dense.begin(), dense.end()}, n);
   for (std::size_t i = 0; i < n; ++i) CHECK_NEAR(once[i], twice[i].high, 1e-13 * std::pow(2.0, n));
   double trace = 0;
   for (std::size_t i = 0; i < n; ++i) trace += dense[i * (n + 1)];

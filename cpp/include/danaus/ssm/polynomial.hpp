@@ -34,12 +34,13 @@ inline std::vector<Complex> starting_points(std::span<const double> a) {
   std::vector<Complex> points;
   for (std::size_t s = 0; s + 1 < hull.size(); ++s) {
     const auto many = static_cast<double>(hull[s + 1] - hull[s]);
-    const double radius = std::exp((height(hull[s]) - height(hull[s + 1])) / many);
+    const double radius = std::exp(std::clamp((height(hull[s]) - height(hull[s + 1])) / many, -690.0, 690.0));
     for (double j = 0; j < many; ++j) {
       const double turn = j / many + static_cast<double>(s + 1) / static_cast<double>(n);
       points.push_back(std::polar(radius, 2 * std::numbers::pi * turn + 0.7));
     }
   }
+  points.resize(n, 1.0);  // coefficients that are not finite have no hull
   return points;
 }
 
@@ -149,8 +150,7 @@ inline std::array<ComplexTwofold, 2> precise_values(std::span<const double> a, C
 /// averaged with the conjugate of its partner, or becomes real where it is its own. Afterwards a
 /// real root stands alone, of a pair first the one with positive imaginary part.
 inline void pair_conjugates(std::vector<Complex>& z) {
-  std::sort(z.begin(), z.end(),
-            [](Complex p, Complex q) { return std::fabs(p.imag()) > std::fabs(q.imag()); });
+  std::sort(z.begin(), z.end(), [](Complex p, Complex q) { return std::fabs(p.imag()) > std::fabs(q.imag()); });
   std::vector<char> used(z.size(), 0);
   std::vector<Complex> paired;
   for (std::size_t i = 0; i < z.size(); ++i) {
@@ -238,6 +238,9 @@ inline std::vector<Complex> roots(std::span<const double> a) {
   std::vector<Complex> z = starting_points(nonzero);
   aberth(nonzero, z);
   polish(nonzero, z);
+  for (Complex& root : z) {
+    if (!std::isfinite(std::abs(root))) root = std::numeric_limits<double>::max();
+  }
   pair_conjugates(z);
   leja_order(z);
   z.resize(a.size());

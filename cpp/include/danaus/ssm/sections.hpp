@@ -80,9 +80,7 @@ inline std::vector<Complex> take_zeros(std::vector<Complex>& zeros, Complex targ
                                        std::size_t delays) {
   const auto real = [](Complex z) { return z.imag() == 0; };
   const auto reals = std::count_if(zeros.begin(), zeros.end(), real);
-  const auto allowed = [&](Complex z) {
-    return real(z) ? room == 1 || reals > 1 || delays > 0 : room == 2;
-  };
+  const auto allowed = [&](Complex z) { return real(z) ? room == 1 || reals > 1 || delays > 0 : room == 2; };
   std::vector<Complex> mine;
   const std::size_t first = nearest(zeros, target, allowed);
   if (first == zeros.size()) return mine;

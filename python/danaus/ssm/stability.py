@@ -63,8 +63,8 @@ def is_stable(a: npt.ArrayLike, *, threads: int = 1) -> npt.NDArray[np.bool_]:
     """Whether all poles lie inside the unit circle, ``(H,)``.
 
     By the step-down recursion in twice the digits with a running bound of its rounding errors. Where a reflection
-    coefficient is nearer to 1 than its bound, the poles decide, each with a disc that is certain to hold one;
-    what stays open counts as unstable.
+    coefficient is nearer to 1 than its bound, the poles decide, with discs that are certain to hold them all (Smith
+    1970); what stays open counts as unstable.
 
     >>> is_stable([[-1.9, 0.95], [-2.1, 1.2]])
     array([ True, False])

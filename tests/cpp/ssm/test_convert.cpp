@@ -75,11 +75,19 @@ TEST(roots_of_every_degree_are_roots) {
     const std::vector<double> a = noise(n, n);
     const std::vector<Complex> z = convert::roots(a);
     CHECK(z.size() == n);
-    for (const Complex root : z) CHECK(convert::root_error(a, root) <= 1e-13 * (1 + std::abs(root)));
+    for (const double radius : convert::root_radii(a, z)) CHECK(radius <= 1e-12);
     const std::vector<double> back = coefficients(z);
     const double size = 1 + convert::l1_bound(a);
     for (std::size_t i = 0; i < n; ++i) CHECK_NEAR(back[i], a[i], 64 * u * size);
   }
+}
+
+TEST(discs_about_wrong_roots_are_large) {
+  const std::vector<double> a{0, -0.25};  // roots 0.5 and -0.5
+  const std::vector<double> radii = convert::root_radii(a, std::vector<Complex>{0.5, -0.4});
+  CHECK(radii[0] <= 1e-15);
+  CHECK_CLOSE(radii[1], 1.01 * 2 * 0.09 / 0.9, 1e-12);  // reaches -0.5
+  CHECK(std::isinf(convert::root_radii(a, std::vector<Complex>{0.4, 0.4})[0]));
 }
 
 TEST(aberth_needs_few_rounds) {

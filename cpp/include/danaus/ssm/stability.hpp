@@ -62,21 +62,34 @@ inline void step_up(std::span<const double> k, std::span<double> a) {
   for (std::size_t i = 0; i < a.size(); ++i) a[i] = now[i].high;
 }
 
-/// How far a computed root can be from a root of P: N |P / P'| plus the root's own rounding.
-inline double root_error(std::span<const double> a, Complex z) noexcept {
-  const auto [value, slope] = precise_values(a, z);
-  return static_cast<double>(a.size()) * std::abs(rounded(value)) / std::abs(rounded(slope)) + 0x1p-52 * std::abs(z);
+/// Radii r_i = N |P(z_i)| / prod_{j != i} |z_i - z_j| (Smith 1970): the discs about the z_i hold all roots of P.
+/// P in twice the digits, its rounding added. Infinite where two of the z coincide.
+inline std::vector<double> root_radii(std::span<const double> a, std::span<const Complex> z) {
+  const auto n = static_cast<double>(a.size());
+  std::vector<double> radii;
+  for (std::size_t i = 0; i < z.size(); ++i) {
+    double bound = 1, product = 0;
+    for (const double c : a) bound = bound * std::abs(z[i]) + std::fabs(c);
+    for (std::size_t j = 0; j < z.size(); ++j) {
+      if (j != i) product += std::log(std::abs(z[i] - z[j]));
+    }
+    const double value = std::abs(rounded(precise_values(a, z[i])[0])) + 16 * n * rounding_unit<Twofold> * bound;
+    radii.push_back(1.01 * n * std::exp(std::log(value) - product));
+  }
+  return radii;
 }
 
 /// Whether all roots of A lie inside the unit circle: by the step-down recursion; where its error bound
-/// leaves that open, by the roots, each with a disc that holds a root of the given polynomial. `no`
-/// means: not proven stable.
+/// leaves that open, by the roots with their discs. `no` means: not proven stable.
 inline bool is_stable(std::span<const double> a) {
   std::vector<double> k(a.size());
   const Verdict verdict = step_down(a, k);
   if (verdict != Verdict::undecided) return verdict == Verdict::yes;
-  for (const Complex z : roots(a)) {
-    if (z != 0.0 && !(std::abs(z) + root_error(a, z) < 1)) return false;
+  while (!a.empty() && a.back() == 0) a = a.first(a.size() - 1);  // roots at 0
+  const std::vector<Complex> z = roots(a);
+  const std::vector<double> radii = root_radii(a, z);
+  for (std::size_t i = 0; i < z.size(); ++i) {
+    if (!(std::abs(z[i]) * (1 + 0x1p-51) + radii[i] < 1)) return false;
   }
   return true;
 }

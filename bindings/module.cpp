@@ -80,5 +80,7 @@ NB_MODULE(_core, m) {
   danaus::bindings::bind_convolution(m);
   danaus::bindings::bind_ssm(m);
   danaus::bindings::bind_hippo(m);
+  danaus::bindings::bind_convert(m);
+  danaus::bindings::bind_reduce(m);
   danaus::bindings::bind_model(m);
 }

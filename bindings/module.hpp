@@ -10,6 +10,8 @@ using namespace nb::literals;
 void bind_convolution(nb::module_& m);
 void bind_ssm(nb::module_& m);
 void bind_hippo(nb::module_& m);
+void bind_convert(nb::module_& m);
+void bind_reduce(nb::module_& m);
 void bind_model(nb::module_& m);
 
 }  // namespace danaus::bindings

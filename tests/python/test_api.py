@@ -15,7 +15,7 @@ import pytest
 
 import danaus
 
-MODULES = ["danaus", "danaus.hippo", "danaus.models", "danaus.ssm"]
+MODULES = ["danaus", "danaus.hippo", "danaus.models", "danaus.ssm", "danaus.ssm.convert"]
 
 SIGNATURES = {
     "danaus.load": "(path)",
@@ -156,7 +156,7 @@ def test_examples_run(name):
     assert sum(result.failed for result in results) == 0 < sum(result.attempted for result in results)
 
 
-@pytest.mark.parametrize("name", ["diagonal", "legs", "network"])
+@pytest.mark.parametrize("name", ["convert", "diagonal", "legs", "network"])
 def test_examples_of_the_references_run(name):
     module = importlib.import_module(f"reference.{name}")
     result = doctest.testmod(module)

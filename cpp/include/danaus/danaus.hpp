@@ -27,6 +27,7 @@
 #include <danaus/hippo/products.hpp>
 #include <danaus/hippo/reconstruct.hpp>
 #include <danaus/linalg/product.hpp>
+#include <danaus/linalg/twofold.hpp>
 #include <danaus/model/build.hpp>
 #include <danaus/model/container.hpp>
 #include <danaus/model/container_write.hpp>
@@ -56,7 +57,13 @@
 #include <danaus/simd/polynomial.hpp>
 #include <danaus/simd/trig.hpp>
 #include <danaus/simd/vec.hpp>
+#include <danaus/ssm/convert.hpp>
 #include <danaus/ssm/diagonal.hpp>
 #include <danaus/ssm/discretize.hpp>
+#include <danaus/ssm/impulse.hpp>
 #include <danaus/ssm/kernel.hpp>
+#include <danaus/ssm/modal.hpp>
+#include <danaus/ssm/polynomial.hpp>
+#include <danaus/ssm/sections.hpp>
+#include <danaus/ssm/stability.hpp>
 #include <danaus/version.hpp>

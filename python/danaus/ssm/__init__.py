@@ -5,8 +5,9 @@ Time is axis -2, channels are last: ``(..., L, H)``. The element type that goes 
 
 from __future__ import annotations
 
+from . import convert
 from .common import Report, Stream
 from .convolution import Convolution, causal_convolve, correlate
 from .diagonal import S4D
 
-__all__ = ["S4D", "Convolution", "Report", "Stream", "causal_convolve", "correlate"]
+__all__ = ["S4D", "Convolution", "Report", "Stream", "causal_convolve", "convert", "correlate"]

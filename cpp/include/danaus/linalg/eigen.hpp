@@ -2,8 +2,7 @@
 #pragma once
 
 // The only header that includes Eigen: set-up code, double precision.
-#include <Eigen/Eigenvalues>
-#include <Eigen/SVD>
+#include <Eigen/Dense>
 #include <span>
 #include <vector>
 

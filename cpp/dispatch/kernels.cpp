@@ -8,6 +8,8 @@
 #include <danaus/model/run.hpp>
 #include <danaus/ssm/kernel.hpp>
 
+#include "gradient.hpp"
+
 namespace danaus {
 inline namespace DANAUS_ISA {
 
@@ -16,7 +18,8 @@ constexpr SsmKernels<T> ssm_kernels{scan_tiles<T>, step<T>, kernel<T>, convolve_
 
 extern const KernelTable kernel_table;
 constexpr KernelTable kernel_table{DANAUS_ISA_NAME,     {run, all_finite},     ssm_kernels<float>,
-                                   ssm_kernels<double>, legs_kernels<float>(), legs_kernels<double>()};
+                                   ssm_kernels<double>, legs_kernels<float>(), legs_kernels<double>(),
+                                   &gradient_kernels_f32, &gradient_kernels_f64};
 
 }  // namespace DANAUS_ISA
 }  // namespace danaus

@@ -23,6 +23,9 @@ struct SsmKernels {
                         Workspace) noexcept;
 };
 
+template <class T>
+struct GradientKernels;  // gradient.hpp
+
 /// Everything the extension runs, compiled once for each instruction set.
 struct KernelTable {
   const char* isa;
@@ -31,6 +34,8 @@ struct KernelTable {
   SsmKernels<double> ssm_f64;
   LegsKernels<float> legs_f32;
   LegsKernels<double> legs_f64;
+  const GradientKernels<float>* gradient_f32;
+  const GradientKernels<double>* gradient_f64;
 
   template <class T>
   const SsmKernels<T>& ssm() const noexcept {
@@ -46,6 +51,14 @@ struct KernelTable {
       return legs_f32;
     } else {
       return legs_f64;
+    }
+  }
+  template <class T>
+  const GradientKernels<T>& gradient() const noexcept {
+    if constexpr (sizeof(T) == 4) {
+      return *gradient_f32;
+    } else {
+      return *gradient_f64;
     }
   }
 };

@@ -11,6 +11,7 @@
 #include <danaus/core/view.hpp>
 #include <danaus/core/workspace.hpp>
 #include <danaus/fft/convolve.hpp>
+#include <danaus/fft/convolve_vjp.hpp>
 #include <danaus/fft/plan.hpp>
 #include <danaus/hippo/chunk.hpp>
 #include <danaus/hippo/legendre.hpp>
@@ -51,6 +52,10 @@
 #include <danaus/simd/trig.hpp>
 #include <danaus/simd/vec.hpp>
 #include <danaus/ssm/diagonal.hpp>
+#include <danaus/ssm/diagonal_vjp.hpp>
 #include <danaus/ssm/discretize.hpp>
+#include <danaus/ssm/discretize_vjp.hpp>
 #include <danaus/ssm/kernel.hpp>
+#include <danaus/ssm/kernel_vjp.hpp>
+#include <danaus/ssm/transfer_vjp.hpp>
 #include <danaus/version.hpp>

@@ -150,9 +150,11 @@ std::pair<Result<Complex>, Result<Complex>> modes_vjp(const Array& delta, const 
 }
 
 /// a, c and the gradients of delta and gain (channels, modes), dt (channels): the gradients of a, c and dt.
-std::tuple<Result<Complex>, Result<Complex>, Result<double>> discretize_modes_vjp(
-    const Array& a, const Array& c, const Array& dt, const Array& delta, const Array& gain, const std::string& method,
-    double length) {
+std::tuple<Result<Complex>, Result<Complex>, Result<double>> discretize_modes_vjp(const Array& a, const Array& c,
+                                                                                  const Array& dt, const Array& delta,
+                                                                                  const Array& gain,
+                                                                                  const std::string& method,
+                                                                                  double length) {
   const char* const where = "ssm.gradient.discretize_vjp";
   const Input<Complex> poles(where, "a", a), weights(where, "c", c);
   const Input<double> steps(where, "dt", dt);
@@ -199,10 +201,9 @@ Result<T> scan_input_vjp(const Array& delta, const Array& gain, const Array& fee
   Buffer<T> states(batch * shape.state(), T(0));
   executor(threads)(batch * tiles, [&](std::size_t i) noexcept {
     const std::size_t offset = i / tiles * rows * channels;
-    kernels().gradient<T>().scan_tiles_vjp({shape, coefficients.data()}, i % tiles, i % tiles + 1,
-                                           View<const T, 2>(in.data() + offset, {rows, channels}),
-                                           states.data() + i / tiles * shape.state(),
-                                           View<T, 2>(du.data() + offset, {rows, channels}));
+    kernels().gradient<T>().scan_tiles_vjp(
+        {shape, coefficients.data()}, i % tiles, i % tiles + 1, View<const T, 2>(in.data() + offset, {rows, channels}),
+        states.data() + i / tiles * shape.state(), View<T, 2>(du.data() + offset, {rows, channels}));
   });
   return du;
 }
@@ -212,7 +213,8 @@ std::size_t sharing(const char* where, const Input<double>& b, const Input<doubl
   if (b.ndim() != 2) wrong_shape(where, "b", "(channels, order)", b.shape());
   const std::size_t channels = b.shape(0);
   if (a.ndim() != 2 || a.shape(1) != b.shape(1) || (channels > 0 && (a.shape(0) == 0 || channels % a.shape(0) != 0))) {
-    wrong_shape(where, "a", "(channels, order), or fewer rows that divide the channels, with b " + shape_text(b.shape()),
+    wrong_shape(where, "a",
+                "(channels, order), or fewer rows that divide the channels, with b " + shape_text(b.shape()),
                 a.shape());
   }
   return channels == 0 ? 1 : channels / a.shape(0);

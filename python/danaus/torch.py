@@ -32,7 +32,7 @@ except ImportError as error:
 __all__ = ["causal_convolve", "rtf_kernel", "s4d", "s4d_kernel"]
 
 Array = npt.NDArray[Any]
-# call(*arrays) gives the result and what the gradient will want; back(memo, wanted, grad, *arrays) a gradient per array.
+# call(*arrays): the result, and what the gradient will want; back(memo, wanted, grad, *arrays): a gradient an array.
 Call = Callable[..., tuple[Array, Any]]
 Back = Callable[..., tuple[Array | None, ...]]
 
@@ -147,8 +147,8 @@ def s4d_kernel(
 ) -> torch.Tensor:
     """The kernel ``(H, length)`` of :class:`danaus.ssm.S4D`: ``K_l = 2 Re(sum_n c_n b_bar_n a_bar_n^l)``.
 
-    ``a``, ``b``, ``c`` complex ``(H, N/2)``, one of each conjugate pair, ``b`` also a number; ``dt`` ``(H,)``, positive.
-    ``method``: ``"zoh"``, ``"bilinear"`` or ``"dss"``, of this length. float64 where any of them is of double
+    ``a``, ``b``, ``c`` complex ``(H, N/2)``, one of each conjugate pair, ``b`` also a number; ``dt`` ``(H,)``,
+    positive. ``method``: ``"zoh"``, ``"bilinear"`` or ``"dss"``, of this length. float64 where any of them is of double
     precision, else float32. Memory: the result, never N times it, nor is anything kept for the gradient.
 
     >>> a, dt = torch.tensor([[-0.5 + 3j]]), torch.tensor([0.1])
@@ -202,9 +202,7 @@ def s4d(
     return causal_convolve(u, k.to(u.dtype), threads=threads) + d.to(u.dtype) * u
 
 
-def rtf_kernel(
-    b: torch.Tensor, a: torch.Tensor, h0: torch.Tensor, length: int, *, threads: int = 1
-) -> torch.Tensor:
+def rtf_kernel(b: torch.Tensor, a: torch.Tensor, h0: torch.Tensor, length: int, *, threads: int = 1) -> torch.Tensor:
     """The kernel ``(H, length)`` of H(z) = h0 + sum_i b_i z^-i / (1 + sum_i a_i z^-i), i from 1 to N.
 
     ``b`` ``(H, N)``, ``a`` ``(H, N)`` or ``(num_a, N)``, each row shared by H / num_a channels, ``h0`` ``(H,)``. The

@@ -5,8 +5,9 @@ Time is axis -2, channels are last: ``(..., L, H)``. The element type that goes 
 
 from __future__ import annotations
 
+from . import gradient
 from .common import Report, Stream
 from .convolution import causal_convolve
 from .diagonal import S4D
 
-__all__ = ["S4D", "Report", "Stream", "causal_convolve"]
+__all__ = ["S4D", "Report", "Stream", "causal_convolve", "gradient"]

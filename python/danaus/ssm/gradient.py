@@ -3,6 +3,11 @@
 The gradient of a real loss by a complex z is its derivative by Re z plus i that by Im z, as in PyTorch, so that
 ``z - rate * gradient`` goes downhill. Gradients of signals have the signal's element type; those of parameters, which
 are kept in double precision, are double. :mod:`danaus.torch` hands all of this to PyTorch's autograd.
+
+>>> u, k = np.ones((3, 1)), np.array([[1.0, 0.5]])
+>>> du, dk = causal_convolve_vjp(u, k, np.ones((3, 1)))     # of the sum of the output
+>>> dk.round(12)
+array([[3., 2.]])
 """
 
 from __future__ import annotations
@@ -100,7 +105,8 @@ def modes_vjp(
 
     ``delta`` and ``gain`` complex ``(H, N)``, ``dk`` ``(H, L)``. As matrix products with factors built in double
     precision: 8 H N L flop, no tensor of N L. Accuracy relative to ``sum_l |dk_l| |a^l|`` with a = 1 + delta (for
-    ddelta ``|gain| sum_l |dk_l| l |a^(l-1)|``): 1e-5 at the worst (float32, measured 3e-7), L 2^-52 (float64).
+    ddelta ``|gain| sum_l |dk_l| l |a^(l-1)|``): at the worst 2e-5 in float32 (measured: 3e-7), (4 L + 300) 2^-53 in
+    float64.
 
     >>> ddelta, dgain = modes_vjp(np.array([[-0.5 + 0j]]), np.array([[2.0 + 0j]]), np.array([[0.0, 1.0, 1.0]]))
     >>> ddelta.real, dgain.real
@@ -157,8 +163,7 @@ def scan_vjp(
     correlate = _core.correlate32 if u.dtype.itemsize == 4 else _core.correlate64
     dk = correlate(u, grad, u.shape[-2], count)
     found = kernel_vjp(layer, dk, threads=count)
-    axes = tuple(range(u.ndim - 1))
-    through = np.einsum(u, [*axes, u.ndim], grad, [*axes, u.ndim], [u.ndim], dtype=np.float64)
+    through = np.einsum("th,th->h", u.reshape(-1, u.shape[-1]), grad.reshape(-1, u.shape[-1]), dtype=np.float64)
     scan = _core.scan_vjp32 if u.dtype.itemsize == 4 else _core.scan_vjp64
     du = scan(*layer._modes, layer.d, grad, out, count)
     return du, S4DGradient(found.a, found.b, found.c, through, found.dt)

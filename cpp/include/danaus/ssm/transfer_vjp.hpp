@@ -130,8 +130,8 @@ DANAUS_INLINE double heard(double x) noexcept {
 /// The response to an impulse of channels [first, first + tile) of H(z) = sum_i b_i z^-i / (1 + sum_i a_i z^-i), i from
 /// 1: out(h, l), l in [0, length), 0 at l = 0. b (channels, order), a (channels / repeat, order). 2 order length flop
 /// a channel, in double precision throughout; overflows where a pole's power does.
-DANAUS_KERNEL void transfer_response(View<const double, 2> b, View<const double, 2> a, std::size_t repeat, std::size_t first,
-                              View<double, 2> out, Workspace scratch) noexcept {
+DANAUS_KERNEL void transfer_response(View<const double, 2> b, View<const double, 2> a, std::size_t repeat,
+                                     std::size_t first, View<double, 2> out, Workspace scratch) noexcept {
   const std::size_t order = b.extent(1), length = out.extent(1), lanes = std::min(tile, b.extent(0) - first);
   double* const poles = scratch.take<double>(tile * (order + filtered_rows));
   double* const rows = scratch.take<double>(tile * (order + length + filtered_rows));
@@ -150,9 +150,9 @@ DANAUS_KERNEL void transfer_response(View<const double, 2> b, View<const double,
 /// grad (channels, length) of float or double; db and da (channels, order), where da is that of the channel alone even
 /// if channels share a row of a. All in double precision: 6 order length flop a channel, no transform, any length.
 template <std::floating_point T>
-DANAUS_KERNEL void transfer_kernel_vjp(View<const double, 2> b, View<const double, 2> a, std::size_t repeat, std::size_t first,
-                                View<const T, 2> grad, View<double, 2> db, View<double, 2> da,
-                                Workspace scratch) noexcept {
+DANAUS_KERNEL void transfer_kernel_vjp(View<const double, 2> b, View<const double, 2> a, std::size_t repeat,
+                                       std::size_t first, View<const T, 2> grad, View<double, 2> db, View<double, 2> da,
+                                       Workspace scratch) noexcept {
   const std::size_t order = b.extent(1), length = grad.extent(1), lanes = std::min(tile, b.extent(0) - first);
   double* const poles = scratch.take<double>(tile * (order + filtered_rows));
   double* const rows = scratch.take<double>(tile * (order + length + filtered_rows));

@@ -294,7 +294,7 @@ def test_transfer_is_the_definition(dtype, length, order):
 
 @pytest.mark.parametrize("order", [4, 64, 256])
 def test_transfer_is_the_adjoint_in_frequencies(order):
-    """With G of dk: db = irfft(G / conj A), da = -irfft(G conj K / conj A) over so many points that nothing wraps around."""
+    """G of dk: db = irfft(G / conj A), da = -irfft(G conj K / conj A) on so many points that none wraps around."""
     b, a = transfer(3, 3, order)
     length, points = 4096, 1 << 17
     dk = noise((3, length))

@@ -40,7 +40,7 @@ def into(call: Callable[..., Array], u: Array) -> Callable[[], Array]:
 
 
 def ours(u: Array, k: Array) -> dict[str, Callable[[], Array]]:
-    """danaus on signals with channels last, and with time last by a transposed view."""
+    """The ways of danaus, on signals with channels last, and with time last by a transposed view."""
     views = {"(L, H)": u, "(H, L)": np.ascontiguousarray(u.T).T}
     ways: dict[str, Callable[[], Array]] = {}
     if hasattr(ssm, "Convolution"):

@@ -18,7 +18,7 @@ Array = npt.NDArray[Any]
 
 
 def make_layer(order: int) -> tuple[Array, Array, Array]:
-    """b and a ``(H, N)``, h0 ``(H,)``: denominators by the l1 rule that RTF layers are trained under."""
+    """Numerators b and denominators a ``(H, N)``, h0 ``(H,)``, by the l1 rule that RTF layers are trained under."""
     rng = np.random.default_rng(order)
     a = rng.uniform(-1, 1, (H, order))
     a /= np.abs(a).sum(1, keepdims=True) + 0.05
@@ -38,7 +38,7 @@ def exact_kernel(b: Array, a: Array, h0: Array, length: int) -> Array:
 
 
 def kernel(b: Tensor, a: Tensor, h0: Tensor, length: int) -> Tensor:
-    """k = irfft(h0 + B / A) on P = L (+ 1 where L is odd) roots of one, the first L samples."""
+    """The kernel irfft(h0 + B / A) on P = L (+ 1 where L is odd) roots of one, the first L samples."""
     points = length + length % 2
     pad = torch.nn.functional.pad
     below = torch.fft.rfft(pad(a, (1, 0), value=1.0), n=points)

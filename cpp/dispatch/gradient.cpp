@@ -4,6 +4,7 @@
 
 #include <danaus/fft/convolve_vjp.hpp>
 #include <danaus/ssm/diagonal_vjp.hpp>
+#include <danaus/ssm/dplr_vjp.hpp>
 #include <danaus/ssm/kernel_vjp.hpp>
 #include <danaus/ssm/transfer_vjp.hpp>
 
@@ -11,8 +12,8 @@ namespace danaus {
 inline namespace DANAUS_ISA {
 
 template <class T>
-constexpr GradientKernels<T> gradient_kernels{convolve_tile_vjp<T>, kernel_vjp<T>, scan_tiles_vjp<T>,
-                                              transfer_kernel_vjp<T>, transfer_response};
+constexpr GradientKernels<T> gradient_kernels{convolve_tile_vjp<T>,   kernel_vjp<T>,     scan_tiles_vjp<T>,
+                                              transfer_kernel_vjp<T>, transfer_response, dplr_kernel_vjp};
 
 constexpr GradientKernels<float> gradient_kernels_f32 = gradient_kernels<float>;
 constexpr GradientKernels<double> gradient_kernels_f64 = gradient_kernels<double>;

@@ -7,6 +7,7 @@
 #include <danaus/core/workspace.hpp>
 #include <danaus/fft/plan.hpp>
 #include <danaus/ssm/diagonal.hpp>
+#include <danaus/ssm/dplr_vjp.hpp>
 
 namespace danaus {
 
@@ -22,6 +23,7 @@ struct GradientKernels {
                               View<const T, 2> grad, View<double, 2> db, View<double, 2> da, Workspace) noexcept;
   void (*transfer_response)(View<const double, 2> b, View<const double, 2> a, std::size_t repeat, std::size_t first,
                             View<double, 2> out, Workspace) noexcept;
+  void (*dplr_kernel_vjp)(DplrVjpShape, const double* constants, const double* grad, double* sums, Workspace) noexcept;
 };
 
 inline namespace DANAUS_ISA {

@@ -4,7 +4,7 @@
 
 #include <danaus/fft/convolve_vjp.hpp>
 #include <danaus/ssm/diagonal_vjp.hpp>
-#include <danaus/ssm/dplr_vjp.hpp>
+#include <danaus/ssm/dplr_vjp_run.hpp>
 #include <danaus/ssm/kernel_vjp.hpp>
 #include <danaus/ssm/transfer_vjp.hpp>
 

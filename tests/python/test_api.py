@@ -54,6 +54,7 @@ SIGNATURES = {
     "danaus.ssm.Stream.run": "(self, u, *, out=None, threads=1)",
     "danaus.ssm.causal_convolve": "(u, k, *, out=None, threads=1)",
     "danaus.ssm.gradient.causal_convolve_vjp": "(u, k, grad, *, out=None, threads=1)",
+    "danaus.ssm.gradient.dplr_kernel_vjp": "(lambda_, p, b, c, dt, dk, *, q=None, threads=1)",
     "danaus.ssm.gradient.kernel_vjp": "(layer, dk, *, threads=1)",
     "danaus.ssm.gradient.modes_vjp": "(delta, gain, dk, *, threads=1)",
     "danaus.ssm.gradient.scan_vjp": "(layer, u, grad, *, out=None, threads=1)",

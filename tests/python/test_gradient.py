@@ -343,6 +343,80 @@ def test_transfer_of_any_shape_layout_and_threads(channels, order, length, threa
     assert same_bits(alone[0], plain[0][:1]) and same_bits(alone[1], plain[1][:1])
 
 
+# ------------------------------------------------------------------------- diagonal plus low rank
+
+
+def low_rank(channels, count, rank, seed=0):
+    """lambda_, p, b, c, dt and q of stable layers."""
+    rng = np.random.default_rng([seed, channels, count, rank])
+
+    def normal(*shape):
+        return rng.standard_normal(shape) + 1j * rng.standard_normal(shape)
+
+    lambda_ = -rng.uniform(0.2, 1, (channels, count)) + 1j * rng.uniform(0, 20, (channels, count))
+    p, q = 0.5 * normal(rank, channels, count), 0.2 * normal(rank, channels, count)
+    return lambda_, p, normal(channels, count), normal(channels, count), rng.uniform(0.01, 0.2, channels), q
+
+
+@pytest.mark.parametrize(("rank", "length"), [(1, 1), (1, 2), (1, 9), (2, 6), (3, 4), (4, 5)])
+def test_low_rank_against_differences_in_forty_digits(rank, length):
+    lambda_, p, b, c, dt, q = low_rank(1, 2, rank, length)
+    dk = noise((1, length))
+    for right in (None, q):
+        found = gradient.dplr_kernel_vjp(lambda_, p, b, c, dt, dk, q=right)
+        other = p if right is None else right
+        by = gradients.dplr_kernel_vjp(lambda_[0], p[:, 0], other[:, 0], b[0], c[0], dt[0], dk[0])
+        assert (found.q is None) == (right is None)
+        both = by[1] + by[2]
+        pairs = [(found.lambda_[0], by[0]), (found.p[:, 0], both if right is None else by[1])]
+        pairs += [(found.b[0], by[3]), (found.c[0], by[4]), (found.dt[0], np.array(by[5]))]
+        pairs += [] if right is None else [(found.q[:, 0], by[2])]
+        for value, truth in pairs:
+            assert np.abs(value - truth).max() <= 1e-12 * np.abs(truth).max()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("length", [15, 16, 17, 31, 32, 33, 48, 49, 97, 1000, 1021])
+def test_low_rank_along_a_direction(length, dtype):
+    """The loss of dense matrices, differenced over five points: h^4 and 2^-53 / h of it are left."""
+    channels, count, rank = 3, 5, 2
+    values = low_rank(channels, count, rank)
+    directions = low_rank(channels, count, rank, seed=1)
+    dk = noise((channels, length), dtype)
+    found = gradient.dplr_kernel_vjp(*values[:5], dk, q=values[5])
+    slope = sum(
+        (np.conj(by) * d).real.sum()
+        for by, d in zip((found.lambda_, found.p, found.b, found.c, found.dt, found.q), directions, strict=True)
+    )
+
+    def loss(step):
+        lambda_, p, b, c, dt, q = (x + step * d for x, d in zip(values, directions, strict=True))
+        kernels = [
+            gradients.dplr_kernel(lambda_[h], p[:, h], q[:, h], b[h], c[h], dt[h], length) for h in range(channels)
+        ]
+        return (dk.astype(float) * kernels).sum()
+
+    h = 1e-2 / (length + 10)  # a pole's turn over the whole length changes by 1e-2 or so
+    wanted = (8 * (loss(h) - loss(-h)) - (loss(2 * h) - loss(-2 * h))) / (12 * h)
+    assert abs(slope - wanted) <= 1e-8 * sum(np.abs(by).max() for by in (found.lambda_, found.p, found.dt))
+
+
+def test_low_rank_threads_and_layouts():
+    lambda_, p, b, c, dt, q = low_rank(37, 3, 2)
+    dk = noise((37, 60))
+    names = ("lambda_", "p", "q", "b", "c", "dt")
+    plain = gradient.dplr_kernel_vjp(lambda_, p, b, c, dt, dk, q=q)
+    for layout, threads in (("fortran", 2), ("strided", 3), ("reversed", 4)):
+        given = [laid_out(x, layout) for x in (lambda_, p, b, c, dt, dk)]
+        again = gradient.dplr_kernel_vjp(*given, q=laid_out(q, layout), threads=threads)
+        assert all(same_bits(getattr(again, name), getattr(plain, name)) for name in names)
+    one = gradient.dplr_kernel_vjp(lambda_[20:21], p[:, 20:21], b[20:21], c[20:21], dt[20:21], dk[20:21], q=q[:, 20:21])
+    assert same_bits(one.p[:, 0], plain.p[:, 20].copy()) and one.dt[0] == plain.dt[20]
+    nothing = gradient.dplr_kernel_vjp(lambda_, p, b, c, dt, dk[:, :0], q=q)
+    silent = gradient.dplr_kernel_vjp(lambda_, p, b, c, dt, 0 * dk, q=q)
+    assert not any(getattr(x, name).any() for x in (nothing, silent) for name in names)
+
+
 # ------------------------------------------------------------------------------------ autograd agrees
 
 
@@ -378,6 +452,7 @@ def test_pytorch_differentiates_the_same():
 
 LAYER = S4D([[-1.0]], 1, [[0.5]], [0.0], [0.1])
 U, K, MODES = np.ones((5, 1)), np.ones((1, 3)), np.ones((1, 1), complex)
+LOW = (-MODES, MODES[None], MODES, MODES, np.ones(1), K)
 
 
 @pytest.mark.parametrize(
@@ -400,6 +475,21 @@ U, K, MODES = np.ones((5, 1)), np.ones((1, 3)), np.ones((1, 1), complex)
         (lambda: gradient.modes_vjp(MODES * np.nan, MODES, K), ValueError, "delta must be finite"),
         (lambda: gradient.modes_vjp(MODES, MODES, K[0]), ValueError, "dk must have shape"),
         (lambda: gradient.modes_vjp(MODES, MODES, np.ones((2, 3))), ValueError, r"dk must have shape \(1, length\)"),
+        (lambda: gradient.dplr_kernel_vjp(MODES[0], *LOW[1:]), ValueError, "lambda_ must have shape"),
+        (lambda: gradient.dplr_kernel_vjp(LOW[0], MODES, *LOW[2:]), ValueError, "p must have shape"),
+        (lambda: gradient.dplr_kernel_vjp(*LOW, q=MODES), ValueError, "q must have shape"),
+        (lambda: gradient.dplr_kernel_vjp(*LOW[:5], np.ones((2, 3))), ValueError, r"dk must have shape \(1, length\)"),
+        (lambda: gradient.dplr_kernel_vjp(*LOW[:4], -LOW[4], K), ValueError, "dt must be positive"),
+        (
+            lambda: gradient.dplr_kernel_vjp(LOW[0], *(np.nan * x for x in LOW[1:2]), *LOW[2:]),
+            ValueError,
+            "p must be fin",
+        ),
+        (
+            lambda: gradient.dplr_kernel_vjp(0 * MODES, 1j * MODES[None], *LOW[2:5], K, q=-1j * MODES[None]),
+            ValueError,
+            "2 / dt must not be an eigenvalue of A, is one in channel 0",
+        ),
         (lambda: gradient.kernel_vjp(3, K), TypeError, "layer must be a danaus.ssm.S4D, is int"),
         (lambda: gradient.kernel_vjp(LAYER, [[1, 2]]), TypeError, "dk must be float32 or float64"),
         (lambda: gradient.scan_vjp(LAYER, U, U[:2]), ValueError, "grad must have shape"),

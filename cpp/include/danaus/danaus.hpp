@@ -56,6 +56,7 @@
 #include <danaus/ssm/discretize.hpp>
 #include <danaus/ssm/discretize_vjp.hpp>
 #include <danaus/ssm/dplr_vjp.hpp>
+#include <danaus/ssm/dplr_vjp_run.hpp>
 #include <danaus/ssm/kernel.hpp>
 #include <danaus/ssm/kernel_vjp.hpp>
 #include <danaus/ssm/transfer_vjp.hpp>

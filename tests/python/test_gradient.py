@@ -146,7 +146,7 @@ def modes_error(delta, gain, dk, size, steep):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("length", [*range(71), 255, 256, 257, 1000, 1021, 16384, 70000])
 def test_modes_are_the_sums(dtype, length):
-    for channels, count in ((1, 1), (2, 7)) if length > 2000 else ((1, 1), (3, 17), (2, 32)):
+    for channels, count in ((2, 4),) if length > 2000 else ((1, 1), (3, 17), (2, 32)):
         delta, gain = modes(channels, count, length)
         dk = noise((channels, length), dtype)
         ddelta, dgain = gradient.modes_vjp(delta, gain, dk)
@@ -181,7 +181,7 @@ def test_modes_that_vanish_and_modes_that_grow(dtype):
 
 
 @pytest.mark.parametrize("method", ["zoh", "bilinear", "dss"])
-@pytest.mark.parametrize("length", [1, 2, 13, 40])
+@pytest.mark.parametrize("length", [1, 2, 13, 30])
 def test_kernel_against_differences_in_sixty_digits(method, length):
     rng = np.random.default_rng(length)
     a = np.array([-0.5 + 0j, -1e-3 + 2j, -0.3 - 40j, -30 + 1j, -4 + 4j])

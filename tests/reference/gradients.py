@@ -58,8 +58,10 @@ def _kernel_mp(a, b, c, dt, length, method):
         else:
             a_bar = mpmath.exp(z)
             b_bar = gain * (a_bar - 1) / pole if pole != 0 else gain * dt
+        term = 2 * weight * b_bar
         for lag in range(length):
-            total[lag] += 2 * mpmath.re(weight * b_bar * a_bar**lag)
+            total[lag] += mpmath.re(term)
+            term *= a_bar
     return total
 
 

@@ -15,7 +15,7 @@ inline constexpr double still = 0x1p-400;
 
 /// One column block of channels: what the functions below share.
 template <std::size_t Rank>
-struct DplrLanes {
+struct DplrVjpLanes {
   using V = simd::native<double>;
   DplrVjpShape shape;
   const double* constants;
@@ -147,10 +147,10 @@ struct DplrLanes {
 
 /// The samples of a segment, from its last: m runs back over them, and their parts go into the sums.
 template <std::size_t Rank>
-DANAUS_INLINE void weigh_and_gather(const DplrLanes<Rank>& lanes, const double* states, const double* inners,
+DANAUS_INLINE void weigh_and_gather(const DplrVjpLanes<Rank>& lanes, const double* states, const double* inners,
                                     const double* grad, std::size_t rows, double* m, double* ys, double* ts,
                                     double* sums) noexcept {
-  using V = typename DplrLanes<Rank>::V;
+  using V = typename DplrVjpLanes<Rank>::V;
   const std::size_t state = 2 * lanes.shape.modes * tile;
   for (std::size_t end = rows; end > 0;) {
     const std::size_t count = std::min(gathered_rows, end), first = end - count;
@@ -167,7 +167,7 @@ DANAUS_INLINE void weigh_and_gather(const DplrLanes<Rank>& lanes, const double* 
 template <std::size_t Rank>
 DANAUS_INLINE void dplr_lanes_vjp(DplrVjpShape shape, const double* constants, const double* grad, double* sums,
                                   Workspace scratch) noexcept {
-  using Lanes = DplrLanes<Rank>;
+  using Lanes = DplrVjpLanes<Rank>;
   using V = typename Lanes::V;
   const Lanes lanes{shape, constants};
   const std::size_t state = 2 * shape.modes * tile, segment = shape.segment(), segments = shape.segments();

@@ -20,7 +20,7 @@ std::size_t kernel_vjp_workspace_bytes(std::size_t modes, std::size_t length) no
 inline namespace DANAUS_ISA {
 
 /// z where it is alive, 0 where |z|^2 is no more than `least`.
-DANAUS_INLINE ComplexLanes alive(ComplexLanes z, double least) noexcept {
+DANAUS_INLINE ComplexLanes flushed(ComplexLanes z, double least) noexcept {
   using V = ComplexLanes::V;
   const auto lives = z.re * z.re + z.im * z.im > V(least);
   return {select(lives, z.re, V(0.0)), select(lives, z.im, V(0.0))};
@@ -62,7 +62,7 @@ DANAUS_INLINE void powers_by_row(const double* poles, std::size_t count, std::si
       simd::store(simd::convert<T>(slope.im), out + 3 * quarter);
       const V next(static_cast<double>(j + 1));
       slope = {next * power.re, next * power.im};
-      power = alive(power * pole, negligible<T> * negligible<T>);
+      power = flushed(power * pole, negligible<T> * negligible<T>);
     }
   }
 }
@@ -104,8 +104,8 @@ DANAUS_KERNEL void kernel_vjp(std::span<const Mode> modes, std::span<const T> gr
       const auto at = [&](std::size_t quarter) {
         return simd::convert<double>(simd::load<Narrow>(sums + i * columns + quarter * count + n));
       };
-      sum = alive(sum, 0x1p-1000);
-      slope = alive(slope, 0x1p-1000);
+      sum = flushed(sum, 0x1p-1000);
+      slope = flushed(slope, 0x1p-1000);
       const ComplexLanes by_x = slope * x, by_dx = sum * dx, moved = sum * x;
       slope = {by_x.re + (by_dx.re + at(2)), by_x.im + (by_dx.im + at(3))};
       sum = {moved.re + at(0), moved.im + at(1)};

@@ -110,8 +110,8 @@ DANAUS_INLINE void correlate_lags(const double* ahead, const double* h, std::siz
 }
 
 /// The response h of b/A to an impulse, in the rows of `rows` as all_pole has them.
-DANAUS_INLINE void respond(View<const double, 2> b, const double* a, std::size_t first, std::size_t length,
-                           double* rows) noexcept {
+DANAUS_INLINE void impulse_rows(View<const double, 2> b, const double* a, std::size_t first, std::size_t length,
+                                double* rows) noexcept {
   const std::size_t order = b.extent(1), lanes = std::min(tile, b.extent(0) - first);
   std::fill_n(rows, tile * order, 0.0);
   std::fill_n(rows + tile * order, tile * (length + filtered_rows), quiet);
@@ -136,7 +136,7 @@ DANAUS_KERNEL void transfer_response(View<const double, 2> b, View<const double,
   double* const poles = scratch.take<double>(tile * (order + filtered_rows));
   double* const rows = scratch.take<double>(tile * (order + length + filtered_rows));
   gather_coefficients(a, repeat, first, b.extent(0), poles);
-  respond(b, poles, first, length, rows);
+  impulse_rows(b, poles, first, length, rows);
   for (std::size_t l = 0; l < lanes; ++l) {
     for (std::size_t t = 0; t < length; ++t) out(first + l, t) = heard(rows[(order + t) * tile + l]);
   }
@@ -159,7 +159,7 @@ DANAUS_KERNEL void transfer_kernel_vjp(View<const double, 2> b, View<const doubl
   double* const back = scratch.take<double>(tile * (order + length + filtered_rows));
   double* const sums = scratch.take<double>(tile * (order + filtered_rows));
   gather_coefficients(a, repeat, first, b.extent(0), poles);
-  respond(b, poles, first, length, rows);
+  impulse_rows(b, poles, first, length, rows);
   std::fill_n(back, tile * order, 0.0);
   std::fill_n(back + tile * order, tile * (length + filtered_rows), quiet);
   for (std::size_t l = 0; l < lanes; ++l) {  // w_n in row order + length - 1 - n

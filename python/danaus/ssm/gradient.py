@@ -204,7 +204,7 @@ def dplr_kernel_vjp(
     A = diag(lambda) - sum_r p_r q_r^* on the full spectrum, bilinear rule, ``K_l = 2 Re(c . A_bar^l B_bar)``; complex
     conjugate halves ``lambda_``, ``b``, ``c`` ``(H, N/2)``, ``p`` and ``q`` ``(rank, H, N/2)``, rank 1 to 4; ``q=None``
     means p, and the gradient by p is then that of both. By the recurrence forth and its adjoint back, in double
-    precision: about 40 H N L flop at rank 1, any L; memory for about 2 sqrt(L) states, never for L of them.
+    precision: about 40 H N L flop at rank 1, any L; memory for about L / 48 + 48 states of sixteen channels.
 
     >>> one = np.ones((1, 1), complex)
     >>> found = dplr_kernel_vjp(-one, 0 * one[None], one, one, np.full(1, 2.0), np.array([[1.0, 0.0]]))

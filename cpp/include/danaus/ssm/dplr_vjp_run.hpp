@@ -226,7 +226,7 @@ DANAUS_INLINE void dplr_lanes_vjp(DplrVjpShape shape, const double* constants, c
 /// rows, overwritten, for unpack_dplr_vjp. The states x_l = A_bar^l B_bar run forth, m_l = grad_l conj(c) + A_bar^*
 /// m_{l+1} runs back, each by O(modes rank) a sample; with z_l = R x_l and y_l = R^* m_{l+1} the gradient by dt A is
 /// sum_l y_l z_l^*, of which only what the parameters ask for is summed. The states of one segment are kept at a time,
-/// and those at the segments' beginnings: about 2 sqrt(length) modes numbers a channel. In double precision; some
+/// and those at the segments' beginnings: length / 48 + 48 states a channel. In double precision; some
 /// 80 modes length flop a channel at rank 1.
 DANAUS_KERNEL void dplr_kernel_vjp(DplrVjpShape shape, const double* constants, const double* grad, double* sums,
                                    Workspace scratch) noexcept {

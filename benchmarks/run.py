@@ -14,9 +14,12 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+import convolution
 import digits_step
+import dplr
 import legs_memory
 import s4d_layer
+import transfer
 from harness import Result, parser
 from programs import FLAGS, HERE, Peak, compiler
 
@@ -67,7 +70,7 @@ def main() -> int:
     before = os.getloadavg()[0]
     peak = Peak(options.programs)
     results: list[Result] = []
-    for case in (digits_step, s4d_layer, legs_memory):
+    for case in (digits_step, s4d_layer, legs_memory, convolution, transfer, dplr):
         found = case.run(options, peak)
         print(*(f"{result.text()}\n" for result in found), sep="\n", flush=True)
         results += found

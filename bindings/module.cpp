@@ -79,6 +79,8 @@ NB_MODULE(_core, m) {
   m.def("isa", [] { return danaus::kernels().isa; }, "The instruction set in use.");
   danaus::bindings::bind_convolution(m);
   danaus::bindings::bind_ssm(m);
+  danaus::bindings::bind_gradient(m);
+  danaus::bindings::bind_gradient_recurrent(m);
   danaus::bindings::bind_hippo(m);
   danaus::bindings::bind_convert(m);
   danaus::bindings::bind_reduce(m);

@@ -7,6 +7,8 @@
 #include <danaus/model/run.hpp>
 #include <danaus/ssm/kernel.hpp>
 
+#include "gradient.hpp"
+
 namespace danaus {
 inline namespace DANAUS_ISA {
 
@@ -17,9 +19,9 @@ extern const FftKernels<float> fft_kernels_f32;  // fft.cpp
 extern const FftKernels<double> fft_kernels_f64;
 
 extern const KernelTable kernel_table;
-constexpr KernelTable kernel_table{DANAUS_ISA_NAME,     {run, all_finite},     ssm_kernels<float>,
-                                   ssm_kernels<double>, legs_kernels<float>(), legs_kernels<double>(),
-                                   &fft_kernels_f32,    &fft_kernels_f64};
+constexpr KernelTable kernel_table{
+    DANAUS_ISA_NAME,        {run, all_finite}, ssm_kernels<float>, ssm_kernels<double>,   legs_kernels<float>(),
+    legs_kernels<double>(), &fft_kernels_f32,  &fft_kernels_f64,   &gradient_kernels_f32, &gradient_kernels_f64};
 
 }  // namespace DANAUS_ISA
 }  // namespace danaus

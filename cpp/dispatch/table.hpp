@@ -21,6 +21,9 @@ struct SsmKernels {
   void (*kernel)(std::span<const Mode>, std::span<T> out, Workspace) noexcept;
 };
 
+template <class T>
+struct GradientKernels;  // gradient.hpp
+
 /// Everything the extension runs, compiled once for each instruction set.
 struct KernelTable {
   const char* isa;
@@ -31,6 +34,8 @@ struct KernelTable {
   LegsKernels<double> legs_f64;
   const FftKernels<float>* fft_f32;
   const FftKernels<double>* fft_f64;
+  const GradientKernels<float>* gradient_f32;
+  const GradientKernels<double>* gradient_f64;
 
   template <class T>
   const SsmKernels<T>& ssm() const noexcept {
@@ -54,6 +59,14 @@ struct KernelTable {
       return legs_f32;
     } else {
       return legs_f64;
+    }
+  }
+  template <class T>
+  const GradientKernels<T>& gradient() const noexcept {
+    if constexpr (sizeof(T) == 4) {
+      return *gradient_f32;
+    } else {
+      return *gradient_f64;
     }
   }
 };

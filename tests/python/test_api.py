@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import importlib.util
 import inspect
 import pkgutil
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 import danaus
 
 MODULES = ["danaus", "danaus.hippo", "danaus.models", "danaus.ssm", "danaus.ssm.convert"]
+MODULES = ["danaus", "danaus.hippo", "danaus.models", "danaus.ssm", "danaus.ssm.gradient"]
 
 SIGNATURES = {
     "danaus.load": "(path)",
@@ -55,6 +57,14 @@ SIGNATURES = {
     "danaus.ssm.correlate": "(u, k, *, axis=-2, out=None, threads=1)",
     "danaus.ssm.Convolution": "(k, *, backward=None, length=None, threads=1)",
     "danaus.ssm.Convolution.__call__": "(self, u, *, axis=-2, out=None, threads=1)",
+    "danaus.ssm.causal_convolve": "(u, k, *, out=None, threads=1)",
+    "danaus.ssm.gradient.causal_convolve_vjp": "(u, k, grad, *, out=None, threads=1)",
+    "danaus.ssm.gradient.dplr_kernel_vjp": "(lambda_, p, b, c, dt, dk, *, q=None, threads=1)",
+    "danaus.ssm.gradient.kernel_vjp": "(layer, dk, *, threads=1)",
+    "danaus.ssm.gradient.modes_vjp": "(delta, gain, dk, *, threads=1)",
+    "danaus.ssm.gradient.scan_vjp": "(layer, u, grad, *, out=None, threads=1)",
+    "danaus.ssm.gradient.transfer_kernel_vjp": "(b, a, dk, *, threads=1)",
+    "danaus.ssm.gradient.transfer_response": "(b, a, length, *, threads=1)",
 }
 
 
@@ -156,7 +166,7 @@ def test_examples_run(name):
     assert sum(result.failed for result in results) == 0 < sum(result.attempted for result in results)
 
 
-@pytest.mark.parametrize("name", ["convert", "diagonal", "legs", "network"])
+@pytest.mark.parametrize("name", ["convert", "diagonal", "gradients", "legs", "network"])
 def test_examples_of_the_references_run(name):
     module = importlib.import_module(f"reference.{name}")
     result = doctest.testmod(module)
@@ -165,7 +175,13 @@ def test_examples_of_the_references_run(name):
 
 def test_every_module_can_be_imported_alone():
     for module in pkgutil.iter_modules(danaus.__path__):
-        if module.name not in ("_core", "__main__"):
+        if module.name == "torch":  # needs PyTorch, and says so where it is not
+            if importlib.util.find_spec("torch"):
+                importlib.import_module("danaus.torch")
+            else:
+                with pytest.raises(ImportError, match=r"danaus\.torch needs PyTorch"):
+                    importlib.import_module("danaus.torch")
+        elif module.name not in ("_core", "__main__"):
             importlib.import_module(f"danaus.{module.name}")
 
 

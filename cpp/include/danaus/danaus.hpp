@@ -17,6 +17,8 @@
 #include <danaus/fft/passes.hpp>
 #include <danaus/fft/ring.hpp>
 #include <danaus/fft/transform.hpp>
+#include <danaus/fft/convolve_vjp.hpp>
+#include <danaus/fft/plan.hpp>
 #include <danaus/hippo/chunk.hpp>
 #include <danaus/hippo/legendre.hpp>
 #include <danaus/hippo/legs.hpp>
@@ -59,6 +61,7 @@
 #include <danaus/simd/vec.hpp>
 #include <danaus/ssm/convert.hpp>
 #include <danaus/ssm/diagonal.hpp>
+#include <danaus/ssm/diagonal_vjp.hpp>
 #include <danaus/ssm/discretize.hpp>
 #include <danaus/ssm/impulse.hpp>
 #include <danaus/ssm/kernel.hpp>
@@ -66,4 +69,9 @@
 #include <danaus/ssm/polynomial.hpp>
 #include <danaus/ssm/sections.hpp>
 #include <danaus/ssm/stability.hpp>
+#include <danaus/ssm/discretize_vjp.hpp>
+#include <danaus/ssm/dplr_vjp.hpp>
+#include <danaus/ssm/dplr_vjp_run.hpp>
+#include <danaus/ssm/kernel_vjp.hpp>
+#include <danaus/ssm/transfer_vjp.hpp>
 #include <danaus/version.hpp>

@@ -6,8 +6,9 @@ Time is axis -2, channels are last: ``(..., L, H)``. The element type that goes 
 from __future__ import annotations
 
 from . import convert
+from . import gradient
 from .common import Report, Stream
 from .convolution import Convolution, causal_convolve, correlate
 from .diagonal import S4D
 
-__all__ = ["S4D", "Convolution", "Report", "Stream", "causal_convolve", "convert", "correlate"]
+__all__ = ["Convolution", "Report", "S4D", "Stream", "causal_convolve", "convert", "correlate", "gradient"]

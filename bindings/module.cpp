@@ -79,5 +79,6 @@ NB_MODULE(_core, m) {
   m.def("isa", [] { return danaus::kernels().isa; }, "The instruction set in use.");
   danaus::bindings::bind_ssm(m);
   danaus::bindings::bind_hippo(m);
+  danaus::bindings::bind_transfer(m);
   danaus::bindings::bind_model(m);
 }

@@ -9,6 +9,7 @@ using namespace nb::literals;
 
 void bind_ssm(nb::module_& m);
 void bind_hippo(nb::module_& m);
+void bind_transfer(nb::module_& m);
 void bind_model(nb::module_& m);
 
 }  // namespace danaus::bindings

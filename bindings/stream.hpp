@@ -27,6 +27,17 @@ std::pair<std::size_t, std::size_t> sequences(const char* where, const Input<T>&
   return {batch, u.shape(u.ndim() - 2)};
 }
 
+/// The element type of a layer's state: `state_type` where it has one, else `value_type`.
+template <class Layer>
+struct StateOf {
+  using type = typename Layer::value_type;
+};
+template <class Layer>
+  requires requires { typename Layer::state_type; }
+struct StateOf<Layer> {
+  using type = typename Layer::state_type;
+};
+
 /// A layer at work on sequences that arrive bit by bit. Layer, shared by its streams, has an element
 /// type `value_type`, `channels()`, `state_size()` in elements a sequence, and
 ///   scan(u, batch, length, states, y, threads): u, y (batch, length, channels), states (batch, state_size())
@@ -35,12 +46,13 @@ template <class Layer>
 class LayerStream {
  public:
   using T = typename Layer::value_type;
+  using S = typename StateOf<Layer>::type;
 
   LayerStream(std::shared_ptr<const Layer> layer, std::optional<std::size_t> batch)
       : layer_(std::move(layer)),
         batched_(batch.has_value()),
         batch_(batch.value_or(1)),
-        state_(Buffer<T>(batch_ * layer_->state_size(), T(0))) {
+        state_(Buffer<S>(batch_ * layer_->state_size(), S(0))) {
     if (batch_ == 0) throw nb::value_error("ssm.stream: batch must be at least 1, is 0");
   }
 
@@ -50,8 +62,8 @@ class LayerStream {
     expect_shape("ssm.step", "u", in.shape(), with_batch({channels}));
     Result<T> y = output<T>("ssm.step", out, with_batch({channels}));
     in.shield_from(y, true);
-    state_.with([&](Buffer<T>& state) {
-      layer_->step(View<const T, 2>(in.data(), {batch_, channels}), View<T, 2>(state.data(), {batch_, size}),
+    state_.with([&](Buffer<S>& state) {
+      layer_->step(View<const T, 2>(in.data(), {batch_, channels}), View<S, 2>(state.data(), {batch_, size}),
                    View<T, 2>(y.data(), {batch_, channels}));
     });
     return y;
@@ -65,22 +77,22 @@ class LayerStream {
     expect_shape("ssm.run", "u", in.shape(), with_batch({length, channels}));
     Result<T> y = output<T>("ssm.run", out, with_batch({length, channels}));
     in.shield_from(y, true);
-    state_.with([&](Buffer<T>& state) { layer_->scan(in.data(), batch_, length, state.data(), y.data(), threads); });
+    state_.with([&](Buffer<S>& state) { layer_->scan(in.data(), batch_, length, state.data(), y.data(), threads); });
     return y;
   }
 
-  Result<T> state() const {
-    Result<T> copy = make_array<T>(with_batch({layer_->state_size()}));
-    state_.with([&](const Buffer<T>& state) { std::copy(state.begin(), state.end(), copy.data()); });
+  Result<S> state() const {
+    Result<S> copy = make_array<S>(with_batch({layer_->state_size()}));
+    state_.with([&](const Buffer<S>& state) { std::copy(state.begin(), state.end(), copy.data()); });
     return copy;
   }
   void set_state(const Array& state) {
-    const Input<T> in("ssm.state", "state", state);
+    const Input<S> in("ssm.state", "state", state);
     expect_shape("ssm.state", "state", in.shape(), with_batch({layer_->state_size()}));
-    state_.with([&](Buffer<T>& kept) { std::copy_n(in.data(), in.size(), kept.begin()); });
+    state_.with([&](Buffer<S>& kept) { std::copy_n(in.data(), in.size(), kept.begin()); });
   }
   void reset() {
-    state_.with([](Buffer<T>& state) { std::fill(state.begin(), state.end(), T(0)); });
+    state_.with([](Buffer<S>& state) { std::fill(state.begin(), state.end(), S(0)); });
   }
   LayerStream copy() const { return *this; }
 
@@ -93,7 +105,7 @@ class LayerStream {
   std::shared_ptr<const Layer> layer_;
   bool batched_;
   std::size_t batch_;
-  Guarded<Buffer<T>> state_;
+  Guarded<Buffer<S>> state_;
 };
 
 /// Binds a Layer with scan, stream and state_size, and its stream class. `where` begins its error messages.
@@ -102,6 +114,7 @@ nb::class_<Layer> bind_layer(nb::module_& m, const char* name, const char* strea
                              const char* about) {
   using namespace nb::literals;
   using T = typename Layer::value_type;
+  using State = typename StateOf<Layer>::type;
   using S = LayerStream<Layer>;
   nb::class_<S>(m, stream_name, about)
       .def("step", &S::step, "u"_a.noconvert(), "out"_a = nb::none(),
@@ -120,7 +133,7 @@ nb::class_<Layer> bind_layer(nb::module_& m, const char* name, const char* strea
             const auto [batch, length] = sequences(where, in, layer.channels());
             Result<T> y = output<T>(where, out, in.shape());
             in.shield_from(y, true);
-            Buffer<T> states(batch * layer.state_size(), T(0));
+            Buffer<State> states(batch * layer.state_size(), State(0));
             const nb::gil_scoped_release unlocked;
             layer.scan(in.data(), batch, length, states.data(), y.data(), threads);
             return y;

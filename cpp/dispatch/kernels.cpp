@@ -14,9 +14,11 @@ inline namespace DANAUS_ISA {
 template <class T>
 constexpr SsmKernels<T> ssm_kernels{scan_tiles<T>, step<T>, kernel<T>, convolve_tile<T>};
 
+extern const TransferKernels transfer_kernels;
 extern const KernelTable kernel_table;
 constexpr KernelTable kernel_table{DANAUS_ISA_NAME,     {run, all_finite},     ssm_kernels<float>,
-                                   ssm_kernels<double>, legs_kernels<float>(), legs_kernels<double>()};
+                                   ssm_kernels<double>, legs_kernels<float>(), legs_kernels<double>(),
+                                   &transfer_kernels};
 
 }  // namespace DANAUS_ISA
 }  // namespace danaus

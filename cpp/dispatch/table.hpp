@@ -9,6 +9,7 @@
 #include <danaus/hippo/legs.hpp>
 #include <danaus/model/stream.hpp>
 #include <danaus/ssm/diagonal.hpp>
+#include <danaus/ssm/transfer_kernels.hpp>
 
 namespace danaus {
 
@@ -31,6 +32,7 @@ struct KernelTable {
   SsmKernels<double> ssm_f64;
   LegsKernels<float> legs_f32;
   LegsKernels<double> legs_f64;
+  const TransferKernels* transfer;
 
   template <class T>
   const SsmKernels<T>& ssm() const noexcept {

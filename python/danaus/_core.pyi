@@ -161,6 +161,122 @@ class LegsMemory64:
 
 def legs_transition(arg: int, /) -> tuple: ...
 
+class TransferStream32:
+    """
+    Rational transfer functions at work on sequences that arrive bit by bit.
+    """
+
+    def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float32]:
+        """One sample of every sequence: (H,) or (batch, H)."""
+
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]:
+        """A chunk of any length: (length, H) or (batch, length, H)."""
+
+    @property
+    def state(self) -> NDArray[numpy.float32]:
+        """Everything remembered, a copy; put back, it resumes bit for bit."""
+
+    @state.setter
+    def state(self, arg: Annotated[NDArray, dict(device='cpu', writable=False)], /) -> None: ...
+
+    def reset(self) -> None:
+        """Forgets everything."""
+
+    def copy(self) -> TransferStream32:
+        """An independent stream in the same state."""
+
+class Transfer32:
+    def __init__(self, b: Annotated[NDArray, dict(device='cpu', writable=False)], a: Annotated[NDArray, dict(device='cpu', writable=False)], h0: Annotated[NDArray, dict(device='cpu', writable=False)]) -> None: ...
+
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]: ...
+
+    def stream(self, batch: int | None = None) -> TransferStream32: ...
+
+    @property
+    def state_size(self) -> int: ...
+
+    def state_after(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], y: Annotated[NDArray, dict(device='cpu', writable=False)], threads: int = 1) -> NDArray[numpy.float32]: ...
+
+class TransferStream64:
+    """
+    Rational transfer functions at work on sequences that arrive bit by bit.
+    """
+
+    def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float64]:
+        """One sample of every sequence: (H,) or (batch, H)."""
+
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]:
+        """A chunk of any length: (length, H) or (batch, length, H)."""
+
+    @property
+    def state(self) -> NDArray[numpy.float64]:
+        """Everything remembered, a copy; put back, it resumes bit for bit."""
+
+    @state.setter
+    def state(self, arg: Annotated[NDArray, dict(device='cpu', writable=False)], /) -> None: ...
+
+    def reset(self) -> None:
+        """Forgets everything."""
+
+    def copy(self) -> TransferStream64:
+        """An independent stream in the same state."""
+
+class Transfer64:
+    def __init__(self, b: Annotated[NDArray, dict(device='cpu', writable=False)], a: Annotated[NDArray, dict(device='cpu', writable=False)], h0: Annotated[NDArray, dict(device='cpu', writable=False)]) -> None: ...
+
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]: ...
+
+    def stream(self, batch: int | None = None) -> TransferStream64: ...
+
+    @property
+    def state_size(self) -> int: ...
+
+    def state_after(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], y: Annotated[NDArray, dict(device='cpu', writable=False)], threads: int = 1) -> NDArray[numpy.float64]: ...
+
+class TransferStreamMixed:
+    """
+    Rational transfer functions at work on sequences that arrive bit by bit.
+    """
+
+    def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float32]:
+        """One sample of every sequence: (H,) or (batch, H)."""
+
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]:
+        """A chunk of any length: (length, H) or (batch, length, H)."""
+
+    @property
+    def state(self) -> NDArray[numpy.float64]:
+        """Everything remembered, a copy; put back, it resumes bit for bit."""
+
+    @state.setter
+    def state(self, arg: Annotated[NDArray, dict(device='cpu', writable=False)], /) -> None: ...
+
+    def reset(self) -> None:
+        """Forgets everything."""
+
+    def copy(self) -> TransferStreamMixed:
+        """An independent stream in the same state."""
+
+class TransferMixed:
+    def __init__(self, b: Annotated[NDArray, dict(device='cpu', writable=False)], a: Annotated[NDArray, dict(device='cpu', writable=False)], h0: Annotated[NDArray, dict(device='cpu', writable=False)]) -> None: ...
+
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]: ...
+
+    def stream(self, batch: int | None = None) -> TransferStreamMixed: ...
+
+    @property
+    def state_size(self) -> int: ...
+
+    def state_after(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], y: Annotated[NDArray, dict(device='cpu', writable=False)], threads: int = 1) -> NDArray[numpy.float64]: ...
+
+def transfer_kernel32(b: Annotated[NDArray, dict(device='cpu', writable=False)], a: Annotated[NDArray, dict(device='cpu', writable=False)], h0: Annotated[NDArray, dict(device='cpu', writable=False)], length: int, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]: ...
+
+def transfer_kernel64(b: Annotated[NDArray, dict(device='cpu', writable=False)], a: Annotated[NDArray, dict(device='cpu', writable=False)], h0: Annotated[NDArray, dict(device='cpu', writable=False)], length: int, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]: ...
+
+def truncate_numerator(b: Annotated[NDArray, dict(device='cpu', writable=False)], a: Annotated[NDArray, dict(device='cpu', writable=False)], length: int, threads: int = 1) -> NDArray[numpy.float64]: ...
+
+def numerator_of_kernel(kernel: Annotated[NDArray, dict(device='cpu', writable=False)], a: Annotated[NDArray, dict(device='cpu', writable=False)]) -> NDArray[numpy.float64]: ...
+
 class ModelStream:
     """A model at work on sequences that arrive bit by bit."""
 

@@ -48,9 +48,15 @@
 #include <danaus/simd/loop.hpp>
 #include <danaus/simd/math.hpp>
 #include <danaus/simd/polynomial.hpp>
+#include <danaus/simd/transpose.hpp>
 #include <danaus/simd/trig.hpp>
 #include <danaus/simd/vec.hpp>
 #include <danaus/ssm/diagonal.hpp>
 #include <danaus/ssm/discretize.hpp>
 #include <danaus/ssm/kernel.hpp>
+#include <danaus/ssm/transfer.hpp>
+#include <danaus/ssm/transfer_kernel.hpp>
+#include <danaus/ssm/transfer_kernels.hpp>
+#include <danaus/ssm/transfer_numerator.hpp>
+#include <danaus/ssm/transfer_past.hpp>
 #include <danaus/version.hpp>

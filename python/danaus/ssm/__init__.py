@@ -8,5 +8,6 @@ from __future__ import annotations
 from .common import Report, Stream
 from .convolution import causal_convolve
 from .diagonal import S4D
+from .transfer import TransferFunction
 
-__all__ = ["S4D", "Report", "Stream", "causal_convolve"]
+__all__ = ["S4D", "Report", "Stream", "TransferFunction", "causal_convolve"]

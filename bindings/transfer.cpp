@@ -59,7 +59,9 @@ struct Layer {
                        states + b * shape.state(), View<T, 2>(y + offset, {length, channels}));
     });
   }
-  void step(View<const T, 2> u, View<S, 2> states, View<T, 2> y) const noexcept { run().step(transfer(), u, states, y); }
+  void step(View<const T, 2> u, View<S, 2> states, View<T, 2> y) const noexcept {
+    run().step(transfer(), u, states, y);
+  }
 
   /// The states after the last rows of u and y, (..., length, channels): (..., state).
   Result<S> state_after(const Array& u, const Array& y, std::size_t threads) const {
@@ -91,21 +93,23 @@ void each_tile(const Coefficients& given, std::size_t threads, F visit) {
   const TransferShape shape = given.shape;
   const std::size_t tiles = shape.tiles(), pieces = std::min(threads, tiles), rows = tile * shape.rows();
   const std::size_t sharing = shape.channels / given.a.shape(0);
-  std::vector<Buffer<double>> factors(pieces, Buffer<double>(rows)), states(pieces, Buffer<double>(rows));
+  // One behind the other: apart by another distance, loads of the one may wait for stores of the other (a tenth
+  // slower).
+  std::vector<Buffer<double>> scratch(pieces, Buffer<double>(2 * rows));
   const View<const double, 2> b = given.numerator(), a = given.denominator();
   const nb::gil_scoped_release unlocked;
   executor(threads)(pieces, [&](std::size_t p) noexcept {
     for (std::size_t i = p * tiles / pieces; i < (p + 1) * tiles / pieces; ++i) {
-      std::fill(factors[p].begin(), factors[p].end(), 0.0);
-      std::fill(states[p].begin(), states[p].end(), 0.0);
+      std::fill(scratch[p].begin(), scratch[p].end(), 0.0);
+      double *const factors = scratch[p].data(), *const state = factors + rows;
       for (std::size_t l = 0; l < std::min(tile, shape.channels - i * tile); ++l) {
         const std::size_t h = i * tile + l;
         for (std::size_t j = 0; j < shape.order; ++j) {
-          factors[p][j * tile + l] = a(h / sharing, j);
-          states[p][j * tile + l] = b(h, j);
+          factors[j * tile + l] = a(h / sharing, j);
+          state[j * tile + l] = b(h, j);
         }
       }
-      visit(i, factors[p].data(), states[p].data());
+      visit(i, factors, state);
     }
   });
 }
@@ -166,7 +170,8 @@ Result<double> numerator(const Array& k, const Array& a) {
 template <class T, class S>
 void bind(nb::module_& m, const char* name, const char* stream_name) {
   using Kind = Layer<T, S>;
-  bind_layer<Kind>(m, name, stream_name, where, "Rational transfer functions at work on sequences that arrive bit by bit.")
+  bind_layer<Kind>(m, name, stream_name, where,
+                   "Rational transfer functions at work on sequences that arrive bit by bit.")
       .def(nb::init<const Array&, const Array&, const Array&>(), "b"_a, "a"_a, "h0"_a)
       .def("state_after", &Kind::state_after, "u"_a.noconvert(), "y"_a.noconvert(), "threads"_a = 1);
 }

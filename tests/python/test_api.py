@@ -49,6 +49,22 @@ SIGNATURES = {
     "danaus.ssm.S4D.prefill": "(self, u, *, threads=1)",
     "danaus.ssm.S4D.check": "(self, length=None)",
     "danaus.ssm.S4D.from_state_space": "(a, b, c, d=0.0, dt=1.0, *, method='zoh')",
+    "danaus.ssm.TransferFunction": "(b, a, h0)",
+    "danaus.ssm.TransferFunction.__call__": "(self, u, *, out=None, threads=1)",
+    "danaus.ssm.TransferFunction.kernel": "(self, length, dtype='float32', *, out=None, threads=1)",
+    "danaus.ssm.TransferFunction.convolve": "(self, u, *, threads=1)",
+    "danaus.ssm.TransferFunction.stream": "(self, batch=None, dtype='float32')",
+    "danaus.ssm.TransferFunction.prefill": "(self, u, *, threads=1)",
+    "danaus.ssm.TransferFunction.stream_after": "(self, u, y, *, threads=1)",
+    "danaus.ssm.TransferFunction.truncated": "(self, length)",
+    "danaus.ssm.TransferFunction.check": "(self, length=None)",
+    "danaus.ssm.TransferFunction.from_truncated": "(b, a, h0, length, *, quirks=True)",
+    "danaus.ssm.TransferFunction.from_state_space": "(A, B, C, D)",
+    "danaus.ssm.TransferFunction.to_state_space": "(self)",
+    "danaus.ssm.TransferFunction.poles": "(self)",
+    "danaus.ssm.TransferFunction.is_stable": "(self)",
+    "danaus.ssm.TransferFunction.to_modal": "(self)",
+    "danaus.ssm.TransferFunction.reduce": "(self, order)",
     "danaus.ssm.Stream.step": "(self, u, out=None)",
     "danaus.ssm.Stream.run": "(self, u, *, out=None, threads=1)",
     "danaus.ssm.causal_convolve": "(u, k, *, out=None, threads=1)",
@@ -153,7 +169,7 @@ def test_examples_run(name):
     assert sum(result.failed for result in results) == 0 < sum(result.attempted for result in results)
 
 
-@pytest.mark.parametrize("name", ["diagonal", "legs", "network"])
+@pytest.mark.parametrize("name", ["diagonal", "legs", "network", "transfer"])
 def test_examples_of_the_references_run(name):
     module = importlib.import_module(f"reference.{name}")
     result = doctest.testmod(module)

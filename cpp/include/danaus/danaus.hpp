@@ -55,6 +55,7 @@
 #include <danaus/ssm/discretize.hpp>
 #include <danaus/ssm/kernel.hpp>
 #include <danaus/ssm/transfer.hpp>
+#include <danaus/ssm/transfer_block.hpp>
 #include <danaus/ssm/transfer_kernel.hpp>
 #include <danaus/ssm/transfer_kernels.hpp>
 #include <danaus/ssm/transfer_numerator.hpp>

@@ -4,26 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import _core
-from .._arrays import ComplexArray, FloatArray, finite, float_array, float_dtype, thread_count
+from .._arrays import ComplexArray, FloatArray, float_array, float_dtype, thread_count
 from .common import Report, Stream
 from .convolution import causal_convolve
+from .trained import Filters, coefficients, infinite_numerator
 
 _TOLERANCE = 1e-6
 """Of the largest output: what float32 may lose against double precision before states become double."""
-
-
-class _Trained(NamedTuple):
-    """Channels that only exist over the length they were trained at, and their kernels ``(len(channels), length)``."""
-
-    channels: npt.NDArray[np.intp]
-    kernels: FloatArray
-    unstable: npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +50,11 @@ class TransferFunction:
     a: FloatArray
     h0: FloatArray
 
-    _trained = None
+    _trained: ClassVar[Filters | None] = None
 
     def __post_init__(self) -> None:
         where = "ssm.TransferFunction"
-        b, a, h0 = _coefficients(where, self.b, self.a, self.h0)
+        b, a, h0 = coefficients(where, self.b, self.a, self.h0)
         for name, value in (("b", b), ("a", a), ("h0", h0)):
             object.__setattr__(self, name, value)
 
@@ -87,39 +80,15 @@ class TransferFunction:
         True
         """
         where = "ssm.from_truncated"
-        b, a, h0 = _coefficients(where, b, a, h0)
+        b, a, h0 = coefficients(where, b, a, h0)
         if length < 1:
             raise ValueError(f"{where}: length must be at least 1, is {length}")
         from .convert import is_stable
 
         stable = np.repeat(is_stable(a), len(b) // len(a))
-        points = length + length % 2 if quirks else length
-        numerator, through = np.empty_like(b), np.empty_like(h0)
-        fir: list[int] = []
-        kernels: list[FloatArray] = []
-        count = max(1, (1 << 21) // points)  # channels at a time: tens of megabytes
-        for first in range(0, len(b), count):
-            part = slice(first, min(first + count, len(b)))
-            rows = np.arange(part.start, part.stop) // (len(b) // len(a))
-            with np.errstate(all="ignore"):
-                periodic = _periodic_kernel(b[part], a[rows], h0[part], points, quirks)
-            for lost in np.flatnonzero(~np.isfinite(periodic).all(1))[:1]:
-                raise ValueError(
-                    f"{where}: a must not vanish at a root of unity of order {points}, channel {first + lost} does"
-                )
-            numerator[part], through[part] = _core.numerator_of_kernel(periodic, a[rows]), periodic[:, 0]
-            trained = periodic[:, :length]
-            found = _core.transfer_kernel64(numerator[part], a[rows], through[part], length)
-            with np.errstate(all="ignore"):
-                right = np.abs(found - trained).max(1) <= 1e-7 * np.abs(trained).max(1)
-            for lost in np.flatnonzero(~(right & stable[part])):
-                fir.append(first + int(lost))
-                kernels.append(trained[lost].copy())
+        numerator, through, filters = infinite_numerator(where, b, a, h0, length, stable, quirks)
         system = cls(numerator, a, through)
-        if fir:
-            kept = np.stack(kernels)
-            kept.flags.writeable = False
-            object.__setattr__(system, "_trained", _Trained(np.array(fir), kept, np.flatnonzero(~stable)))
+        object.__setattr__(system, "_trained", filters)
         return system
 
     @classmethod
@@ -203,6 +172,16 @@ class TransferFunction:
             errors: FloatArray = np.abs(single - double).max(0) / np.where(largest > 0, largest, 1)
         return errors
 
+    @property
+    def _condition(self) -> FloatArray:
+        """|a|_1 / min |A| on the unit circle, ``(H,)``: what rounding is multiplied by, at most."""
+        points = 1 << max(12, int(16 * self.a.shape[1]).bit_length())
+        size, least = 1 + np.abs(self.a).sum(1), np.empty(len(self.a))
+        for i, row in enumerate(self.a):
+            least[i] = np.abs(np.fft.rfft(np.concatenate([[1.0], row]), points)).min()
+        condition: FloatArray = np.repeat(size / np.maximum(least, 1e-300), len(self.b) // len(self.a))
+        return condition
+
     @cached_property
     def _sensitive(self) -> npt.NDArray[np.bool_]:
         """The channels where float loses too much; overflow counts."""
@@ -238,7 +217,7 @@ class TransferFunction:
         return k
 
     def __call__(self, u: FloatArray, *, out: FloatArray | None = None, threads: int = 1) -> FloatArray:
-        """The layer over whole sequences ``(..., L, H)``: the bits that steps give, but in channels that are filters."""
+        """The layer over whole sequences ``(..., L, H)``: the bits of single steps, but where channels are filters."""
         where = "ssm.TransferFunction"
         u, threads = float_array(where, "u", u), thread_count(where, threads)
         filtered = self._filtered(u, threads)
@@ -321,6 +300,12 @@ class TransferFunction:
                 f"float32 states would lose up to {worst:.1g} of the output in channels "
                 f"{_some(np.flatnonzero(self._sensitive))}"
             )
+        digits = -np.log10(np.maximum(2.0**-53 * self._condition, 2.0**-53))
+        if (poor := np.flatnonzero(digits < 7)).size:
+            notes.append(
+                f"the coefficients of channels {_some(poor)} are ill conditioned (clustered poles): double precision "
+                f"keeps {max(int(digits.min()), 0)} digits of their responses; keep such systems in state-space form"
+            )
         if self._trained is not None:
             channels, kernels, unstable = self._trained
             form += f"; {len(channels)} channels as filters of {kernels.shape[1]} taps"
@@ -332,7 +317,7 @@ class TransferFunction:
                     f"{kernels.shape[1]} samples only"
                 )
             if len(lost):
-                notes.append(f"channels {_some(lost)} are too ill conditioned for a recurrence in double precision")
+                notes.append(f"channels {_some(lost)} lose more than 1e-7 as a recurrence in double precision")
         elif len(outside):
             notes.append(f"channels {_some(outside)} grow without bound")
         return Report(
@@ -348,43 +333,11 @@ class TransferFunction:
         )
 
 
-def _coefficients(
-    where: str, b: npt.ArrayLike, a: npt.ArrayLike, h0: npt.ArrayLike
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    b, a, h0 = (finite(where, name, value, np.float64) for name, value in (("b", b), ("a", a), ("h0", h0)))
-    if b.ndim != 2 or b.size == 0:
-        raise ValueError(f"{where}: b must have shape (H, N), has {b.shape}")
-    channels, order = b.shape
-    if a.ndim != 2 or a.size == 0 or a.shape[1] != order or channels % len(a) != 0:
-        raise ValueError(f"{where}: a must have shape (num_a, {order}), num_a a divisor of {channels}, has {a.shape}")
-    if h0.shape != (channels,):
-        raise ValueError(f"{where}: h0 must have shape ({channels},), has {h0.shape}")
-    return b, a, h0
-
-
 def _prompt(where: str, name: str, u: FloatArray) -> FloatArray:
     u = float_array(where, name, u)
     if u.ndim not in (2, 3):
         raise ValueError(f"{where}: {name} must have shape (L, H) or (batch, L, H), has {u.shape}")
     return u
-
-
-def _periodic_kernel(b: FloatArray, a: FloatArray, h0: FloatArray, points: int, quirks: bool) -> FloatArray:
-    """``irfft(h0 + B / A)`` over ``points``, ``(H, points)``, in double precision."""
-    order = b.shape[1]
-    top, bottom = np.zeros((len(b), max(points, order + 1))), np.zeros((len(b), max(points, order + 1)))
-    top[:, 1 : order + 1], bottom[:, 0], bottom[:, 1 : order + 1] = b, 1, a
-    if not quirks and order >= points:  # x^points = 1
-        top, bottom = (
-            np.pad(x, ((0, 0), (0, -x.shape[1] % points))).reshape(len(b), -1, points).sum(1) for x in (top, bottom)
-        )
-    ratio = np.fft.rfft(top, points, axis=1) / np.fft.rfft(bottom, points, axis=1)
-    if quirks:
-        ratio += h0[:, None]
-    k: FloatArray = np.fft.irfft(ratio, points, axis=1)
-    if not quirks:
-        k[:, 0] = h0
-    return k
 
 
 def _some(channels: npt.NDArray[np.intp]) -> str:

@@ -17,12 +17,12 @@ DANAUS_INLINE void exchange(vec<T, N>& a, vec<T, N>& b, std::index_sequence<I...
 
 /// N rows of N lanes become columns: log2(N) rounds of N shuffles.
 template <std::size_t W = 1, class T, std::size_t N>
-DANAUS_INLINE void transpose(vec<T, N> (&rows)[N]) noexcept {
+DANAUS_INLINE void transpose_square(vec<T, N> (&rows)[N]) noexcept {
   if constexpr (W < N) {
     for (std::size_t i = 0; i < N; ++i) {
       if ((i & W) == 0) exchange<W>(rows[i], rows[i + W], std::make_index_sequence<N>{});
     }
-    transpose<2 * W>(rows);
+    transpose_square<2 * W>(rows);
   }
 }
 

@@ -96,7 +96,7 @@ DANAUS_INLINE void scatter_columns(const T* y, std::size_t rows, std::size_t cha
     for (std::size_t t = 0; t < whole_rows; t += N) {
       V block[N];
       for (std::size_t i = 0; i < N; ++i) block[i] = simd::load<V>(y + (t + i) * tile + l);
-      simd::transpose(block);
+      simd::transpose_square(block);
       for (std::size_t i = 0; i < N; ++i) simd::store(block[i], out + (l + i) * stride + t);
     }
   }

@@ -98,16 +98,15 @@ class TransferFunction:
         """The transfer functions of ``x_t = A x_{t-1} + B u_{t-1}``, ``y_t = C x_t + D u_t``; see ``convert``."""
         from .convert import state_space_to_transfer
 
-        return cls(*state_space_to_transfer(A, B, C, D))
+        b, a, h0 = state_space_to_transfer(A, B, C, D)
+        return cls(b, a, h0)
 
     def to_state_space(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
         """``(A, B, C, D)`` of each channel: the companion form of the coefficients."""
         from .convert import transfer_to_state_space
 
-        result: tuple[FloatArray, FloatArray, FloatArray, FloatArray] = transfer_to_state_space(
-            self.b, self._every_a, self.h0
-        )
-        return result
+        a, b, c, d = transfer_to_state_space(self.b, self._every_a, self.h0)
+        return a, b, c, d
 
     def poles(self) -> ComplexArray:
         """The poles, complex ``(H, N)``."""
@@ -125,8 +124,8 @@ class TransferFunction:
         """``(poles, residues)``, complex ``(H, N)``: the kernel is ``sum_i residues_i poles_i**(n - 1)`` from n = 1."""
         from .convert import transfer_to_modal
 
-        result: tuple[ComplexArray, ComplexArray] = transfer_to_modal(self.b, self._every_a)
-        return result
+        poles, residues = transfer_to_modal(self.b, self._every_a)
+        return poles, residues
 
     def reduce(self, order: int) -> tuple[TransferFunction, FloatArray]:
         """A system of ``order`` close to this one, and the bound of its error, ``(H,)``."""

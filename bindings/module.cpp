@@ -78,6 +78,8 @@ NB_MODULE(_core, m) {
                       std::to_string(DANAUS_VERSION_PATCH);
   m.def("isa", [] { return danaus::kernels().isa; }, "The instruction set in use.");
   danaus::bindings::bind_ssm(m);
+  danaus::bindings::bind_dplr(m);
+  danaus::bindings::bind_mimo(m);
   danaus::bindings::bind_hippo(m);
   danaus::bindings::bind_model(m);
 }

@@ -8,6 +8,8 @@ namespace danaus::bindings {
 using namespace nb::literals;
 
 void bind_ssm(nb::module_& m);
+void bind_dplr(nb::module_& m);
+void bind_mimo(nb::module_& m);
 void bind_hippo(nb::module_& m);
 void bind_model(nb::module_& m);
 

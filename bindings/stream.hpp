@@ -27,10 +27,21 @@ std::pair<std::size_t, std::size_t> sequences(const char* where, const Input<T>&
   return {batch, u.shape(u.ndim() - 2)};
 }
 
+/// How many channels come out of a layer: as many as go in, unless it has outputs().
+template <class Layer>
+std::size_t outputs_of(const Layer& layer) {
+  if constexpr (requires { layer.outputs(); }) {
+    return layer.outputs();
+  } else {
+    return layer.channels();
+  }
+}
+
 /// A layer at work on sequences that arrive bit by bit. Layer, shared by its streams, has an element
 /// type `value_type`, `channels()`, `state_size()` in elements a sequence, and
 ///   scan(u, batch, length, states, y, threads): u, y (batch, length, channels), states (batch, state_size())
 ///   step(u, states, y): views (batch, channels), (batch, state_size()), (batch, channels)
+/// and, where y has other channels than u, `outputs()`.
 template <class Layer>
 class LayerStream {
  public:
@@ -46,13 +57,13 @@ class LayerStream {
 
   Result<T> step(const Array& u, const nb::object& out) {
     Input<T> in("ssm.step", "u", u);
-    const std::size_t channels = layer_->channels(), size = layer_->state_size();
+    const std::size_t channels = layer_->channels(), outputs = outputs_of(*layer_), size = layer_->state_size();
     expect_shape("ssm.step", "u", in.shape(), with_batch({channels}));
-    Result<T> y = output<T>("ssm.step", out, with_batch({channels}));
+    Result<T> y = output<T>("ssm.step", out, with_batch({outputs}));
     in.shield_from(y, true);
     state_.with([&](Buffer<T>& state) {
       layer_->step(View<const T, 2>(in.data(), {batch_, channels}), View<T, 2>(state.data(), {batch_, size}),
-                   View<T, 2>(y.data(), {batch_, channels}));
+                   View<T, 2>(y.data(), {batch_, outputs}));
     });
     return y;
   }
@@ -63,7 +74,7 @@ class LayerStream {
     if (in.ndim() != axis + 2) wrong_shape("ssm.run", "u", batched_ ? "(batch, length, H)" : "(length, H)", in.shape());
     const std::size_t length = in.shape(axis);
     expect_shape("ssm.run", "u", in.shape(), with_batch({length, channels}));
-    Result<T> y = output<T>("ssm.run", out, with_batch({length, channels}));
+    Result<T> y = output<T>("ssm.run", out, with_batch({length, outputs_of(*layer_)}));
     in.shield_from(y, true);
     state_.with([&](Buffer<T>& state) { layer_->scan(in.data(), batch_, length, state.data(), y.data(), threads); });
     return y;
@@ -118,7 +129,9 @@ nb::class_<Layer> bind_layer(nb::module_& m, const char* name, const char* strea
           [where](const Layer& layer, const Array& u, const nb::object& out, std::size_t threads) {
             Input<T> in(where, "u", u);
             const auto [batch, length] = sequences(where, in, layer.channels());
-            Result<T> y = output<T>(where, out, in.shape());
+            std::vector<std::size_t> shape = in.shape();
+            shape.back() = outputs_of(layer);
+            Result<T> y = output<T>(where, out, shape);
             in.shield_from(y, true);
             Buffer<T> states(batch * layer.state_size(), T(0));
             const nb::gil_scoped_release unlocked;

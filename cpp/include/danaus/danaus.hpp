@@ -52,5 +52,12 @@
 #include <danaus/simd/vec.hpp>
 #include <danaus/ssm/diagonal.hpp>
 #include <danaus/ssm/discretize.hpp>
+#include <danaus/ssm/dplr.hpp>
+#include <danaus/ssm/dplr_blocks.hpp>
+#include <danaus/ssm/dplr_cauchy.hpp>
+#include <danaus/ssm/dplr_kernel.hpp>
+#include <danaus/ssm/dplr_scan.hpp>
 #include <danaus/ssm/kernel.hpp>
+#include <danaus/ssm/mimo.hpp>
+#include <danaus/ssm/mimo_scan.hpp>
 #include <danaus/version.hpp>

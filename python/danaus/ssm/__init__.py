@@ -8,5 +8,7 @@ from __future__ import annotations
 from .common import Report, Stream
 from .convolution import causal_convolve
 from .diagonal import S4D
+from .dplr import S4
+from .mimo import S5
 
-__all__ = ["S4D", "Report", "Stream", "causal_convolve"]
+__all__ = ["S4", "S4D", "S5", "Report", "Stream", "causal_convolve"]

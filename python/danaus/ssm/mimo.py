@@ -171,7 +171,7 @@ class S5:
             raise ValueError(f"ssm.convolve: u must have shape (..., L, {self.b.shape[1]}), has {u.shape}")
         delta, gain = self._discrete
         length = u.shape[-2]
-        powers = np.exp(np.arange(length)[:, None] * np.log1p(delta))
+        powers = np.power(1 + delta, np.arange(length)[:, None])
         points = 2 * max(length, 1)
         driven = np.fft.fft(u.astype(np.float64) @ (self.b.T * gain), points, axis=-2)
         states = np.fft.ifft(driven * np.fft.fft(powers, points, axis=0), axis=-2)[..., :length, :]

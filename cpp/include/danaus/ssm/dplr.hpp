@@ -163,8 +163,8 @@ struct DplrShape {
 
   constexpr std::size_t lane_modes() const noexcept { return (modes + 1) / 2 * 2; }
   constexpr std::size_t tiles() const noexcept { return padded(channels) / tile; }
-  /// Rows of coefficients a mode: delta, input, output, the first row; then columns and rows of the others.
-  constexpr std::size_t mode_rows() const noexcept { return 4 + 4 * rank; }
+  /// Rows of coefficients a mode: step, input, output, the first row, turn; then columns and rows of the others.
+  constexpr std::size_t mode_rows() const noexcept { return 5 + 4 * rank; }
   constexpr std::size_t tile_coefficients() const noexcept { return tile * (mode_rows() * lane_modes() + 1); }
   constexpr std::size_t coefficients() const noexcept { return tiles() * tile_coefficients(); }
   /// Elements of a tile's state: the modes, and alpha of each rank for the next sample.
@@ -203,14 +203,13 @@ struct Dplr {
   const T* coefficients = nullptr;
 };
 
-/// Packs modes and feedthrough d (channels) for `Dplr`.
+/// Packs modes and feedthrough d (channels) for `Dplr`. A mode moves by s <- turn s + step s with turn = 1 or, where
+/// a_bar lies nearer to it, -1: step = a_bar - turn then keeps the digits of the modes far above the sampling rate, which
+/// the bilinear rule puts at -1 (in float, LegS with N = 256 and dt = 0.1: 1.4e-5 of the output without, 1.5e-6 with it).
 template <std::floating_point T>
 void pack_dplr(DplrShape shape, const DplrModes& modes, std::span<const double> d, T* out) {
   const std::size_t rows = shape.mode_rows(), lane_modes = shape.lane_modes(), block = shape.tile_coefficients();
-  for (std::size_t i = 0; i < shape.coefficients(); ++i) {
-    // A lane without a mode forgets at once (delta = -1): nothing can pile up in it.
-    out[i] = i % block < tile * rows * lane_modes && i % block / tile % rows == 0 ? T(-1) : T(0);
-  }
+  std::fill(out, out + shape.coefficients(), T(0));  // a lane without a mode forgets at once: turn = step = 0
   for (std::size_t h = 0; h < shape.channels; ++h) {
     T* const here = out + h / tile * block + h % tile;
     const std::vector<std::size_t> order = slowest_first(modes, h);
@@ -222,11 +221,15 @@ void pack_dplr(DplrShape shape, const DplrModes& modes, std::span<const double> 
         next += 2 * tile;
       };
       const std::size_t at = h * shape.modes + order[n];
-      put(modes.delta[at]), put(modes.input[at]), put(modes.output[at]);
+      const double turn = modes.delta[at].real() < -1 ? -1 : 1;
+      put(modes.delta[at] + (1 - turn)), put(modes.input[at]), put(modes.output[at]);
       for (std::size_t r = 0; r < shape.rank; ++r) {
         const std::size_t of = (h * shape.rank + r) * shape.modes + order[n];
         if (r > 0) put(modes.column[of]);
         put(modes.row[of]);
+        if (r > 0) continue;
+        next[0] = static_cast<T>(turn);
+        next += tile;
       }
     }
     here[lane_modes * rows * tile] = static_cast<T>(d[h]);

@@ -22,7 +22,19 @@ struct FourSums {
   DANAUS_INLINE V total() const noexcept { return (a + c) - (b + d); }
 };
 
-/// One mode of V::size() channels by one sample: s <- s + delta s + input u - sum_r column_r alpha_r,
+/// x <- turn x + change, with what rounding takes where it carries; turn is 1 or -1.
+template <class V>
+DANAUS_INLINE void turn_and_add(Carried<V, false>& s, V turn, V change) noexcept {
+  s.x = fma(turn, s.x, change);
+}
+template <class V>
+DANAUS_INLINE void turn_and_add(Carried<V, true>& s, V turn, V change) noexcept {
+  const V whole = fma(turn, s.lost, change), x = turn * s.x, next = x + whole;
+  s.lost = whole - (next - x);
+  s.x = next;
+}
+
+/// One mode of V::size() channels by one sample: s <- turn s + step s + input u - sum_r column_r alpha_r,
 /// and its shares of y and of the next alpha. `lowered` is -alpha_0.
 template <class V, std::size_t Rank, bool Carries, std::size_t G, class T>
 DANAUS_INLINE void advance_mode(const T* c, T* state, V u, V lowered, const V (&alpha)[Rank], FourSums<V>& y,
@@ -33,17 +45,17 @@ DANAUS_INLINE void advance_mode(const T* c, T* state, V u, V lowered, const V (&
   im.load(state + tile);
   V drive_re = fma(row(2), u, lowered), drive_im = fma(row(3), u, V(T(0)));
   for (std::size_t r = 1; r < Rank; ++r) {
-    drive_re = fnma(row(4 + 4 * r), alpha[r], drive_re);
-    drive_im = fnma(row(5 + 4 * r), alpha[r], drive_im);
+    drive_re = fnma(row(5 + 4 * r), alpha[r], drive_re);
+    drive_im = fnma(row(6 + 4 * r), alpha[r], drive_im);
   }
-  const V xr = re.x, xi = im.x, dr = row(0), di = row(1);
-  re.add(fma(dr, xr, fnma(di, xi, drive_re)));
-  im.add(fma(dr, xi, fma(di, xr, drive_im)));
+  const V xr = re.x, xi = im.x, dr = row(0), di = row(1), turn = row(8);
+  turn_and_add(re, turn, fma(dr, xr, fnma(di, xi, drive_re)));
+  turn_and_add(im, turn, fma(dr, xi, fma(di, xr, drive_im)));
   re.store(state);
   im.store(state + tile);
   y.template add<G>(row(4), row(5), re.x, im.x);
   for (std::size_t r = 0; r < Rank; ++r) {
-    const std::size_t w = r == 0 ? 6 : 6 + 4 * r;
+    const std::size_t w = r == 0 ? 6 : 7 + 4 * r;
     next[r].template add<G>(row(w), row(w + 1), re.x, im.x);
   }
 }
@@ -52,7 +64,7 @@ DANAUS_INLINE void advance_mode(const T* c, T* state, V u, V lowered, const V (&
 /// made, so that coefficients and states are read once.
 template <class V, std::size_t Rank, class T>
 DANAUS_INLINE V advance_sample(DplrShape shape, const T* c, T* state, V u, V (&alpha)[Rank]) noexcept {
-  constexpr std::size_t rows = (4 + 4 * Rank) * tile;
+  constexpr std::size_t rows = (5 + 4 * Rank) * tile;
   FourSums<V> y, next[Rank];
   y.clear();
   for (std::size_t r = 0; r < Rank; ++r) next[r].clear();

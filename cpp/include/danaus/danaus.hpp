@@ -57,6 +57,7 @@
 #include <danaus/ssm/dplr_cauchy.hpp>
 #include <danaus/ssm/dplr_kernel.hpp>
 #include <danaus/ssm/dplr_scan.hpp>
+#include <danaus/ssm/dplr_truncated.hpp>
 #include <danaus/ssm/kernel.hpp>
 #include <danaus/ssm/mimo.hpp>
 #include <danaus/ssm/mimo_scan.hpp>

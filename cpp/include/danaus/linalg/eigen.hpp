@@ -3,7 +3,6 @@
 
 // The only header that includes Eigen: set-up code, double precision.
 #include <Eigen/Eigenvalues>
-#include <Eigen/LU>
 #include <Eigen/SVD>
 #include <span>
 #include <vector>
@@ -52,29 +51,6 @@ struct Diagonalized {
     out.b.push_back(input(i));
     out.c.push_back(pole.imag() > 0 ? output(i) : output(i) / 2.0);
   }
-  return Outcome::ok;
-}
-
-/// c <- c (I - A^exponent)^-1 for a real row c (N) and A (N, N), A^exponent by squaring; `condition` (1-norm,
-/// estimated) of the matrix that is inverted: digits lost are about its logarithm. Singular where it has no inverse.
-[[nodiscard]] inline Outcome solve_geometric(View<const double, 2> a, std::size_t exponent, std::span<double> c,
-                                             double& condition) {
-  using Matrix = Eigen::MatrixXd;
-  const auto n = static_cast<Eigen::Index>(c.size());
-  Matrix base(n, n), power = Matrix::Identity(n, n);
-  for (Eigen::Index i = 0; i < n; ++i) {
-    for (Eigen::Index j = 0; j < n; ++j) base(i, j) = a(static_cast<std::size_t>(i), static_cast<std::size_t>(j));
-  }
-  for (; exponent != 0; exponent >>= 1) {
-    if (exponent & 1) power *= base;
-    if (exponent > 1) base *= base;
-  }
-  const Eigen::PartialPivLU<Matrix> solver((Matrix::Identity(n, n) - power).transpose());
-  const double share = solver.rcond();
-  condition = 1 / share;
-  if (!(share > 0)) return Outcome::singular;
-  Eigen::Map<Eigen::VectorXd> row(c.data(), n);
-  row = solver.solve(row).eval();
   return Outcome::ok;
 }
 

@@ -42,15 +42,16 @@ class System {
   }
 
   DplrParameters parameters() const noexcept {
-    return {lambda_.shape(0), lambda_.shape(1), p_.shape(0), lambda_.span(), b_.span(), c_.span(), p_.span(),
-            q_.span(),        dt_.span()};
+    return {lambda_.shape(0), lambda_.shape(1), p_.shape(0), lambda_.span(), b_.span(),
+            c_.span(),        p_.span(),        q_.span(),   dt_.span()};
   }
   const DplrModes& modes() const noexcept { return modes_; }
 
   /// Whether every number of the discrete system is finite.
   bool finite() const noexcept {
     const auto all = [](const std::vector<Complex>& x) {
-      return std::all_of(x.begin(), x.end(), [](Complex z) { return std::isfinite(z.real()) && std::isfinite(z.imag()); });
+      return std::all_of(x.begin(), x.end(),
+                         [](Complex z) { return std::isfinite(z.real()) && std::isfinite(z.imag()); });
     };
     return all(modes_.delta) && all(modes_.input) && all(modes_.output) && all(modes_.column) && all(modes_.row);
   }

@@ -38,10 +38,9 @@ struct MimoLayer {
     feeds = through.size() > 0;
     expect_shape(where, "d", through.shape(), {feeds ? inputs : 0});
     if (feeds) expect_shape(where, "d", through.shape(), {outputs});
-    const MimoModes system =
-        discretize(MimoParameters{inputs, outputs, modes, poles.span(), in.span(), out.span(), through.span(),
-                                  steps.span()},
-                   method == "bilinear" ? Discretization::bilinear : Discretization::zoh);
+    const MimoModes system = discretize(
+        MimoParameters{inputs, outputs, modes, poles.span(), in.span(), out.span(), through.span(), steps.span()},
+        method == "bilinear" ? Discretization::bilinear : Discretization::zoh);
     shape = mimo_shape<T>(system);
     coefficients.resize(shape.coefficients());
     pack_mimo<T>(shape, system, through.span(), coefficients.data());
@@ -68,9 +67,8 @@ struct MimoLayer {
       return;
     }
     for (std::size_t b = 0; b < batch; ++b) {
-      scan_together(View<const T, 2>(u + b * length * shape.inputs, {length, shape.inputs}),
-                    states + b * shape.state(), View<T, 2>(y + b * length * shape.outputs, {length, shape.outputs}),
-                    threads);
+      scan_together(View<const T, 2>(u + b * length * shape.inputs, {length, shape.inputs}), states + b * shape.state(),
+                    View<T, 2>(y + b * length * shape.outputs, {length, shape.outputs}), threads);
     }
   }
 

@@ -49,6 +49,24 @@ SIGNATURES = {
     "danaus.ssm.S4D.prefill": "(self, u, *, threads=1)",
     "danaus.ssm.S4D.check": "(self, length=None)",
     "danaus.ssm.S4D.from_state_space": "(a, b, c, d=0.0, dt=1.0, *, method='zoh')",
+    "danaus.ssm.S4": "(lambda_, p, b, c, d, dt, *, method='bilinear', q=None)",
+    "danaus.ssm.S4.__call__": "(self, u, *, out=None, threads=1)",
+    "danaus.ssm.S4.kernel": "(self, length, dtype='float32', *, out=None, threads=1)",
+    "danaus.ssm.S4.convolve": "(self, u, *, threads=1)",
+    "danaus.ssm.S4.stream": "(self, batch=None, dtype='float32')",
+    "danaus.ssm.S4.prefill": "(self, u, *, threads=1)",
+    "danaus.ssm.S4.check": "(self, length=None)",
+    "danaus.ssm.S4.resample": "(self, rate)",
+    "danaus.ssm.S4.from_truncated": ("(lambda_, p, b, c, d, dt, length, *, method='bilinear', q=None, threads=1)"),
+    "danaus.ssm.S4.truncated_kernel": "(lambda_, p, b, c, dt, length, *, q=None, threads=1)",
+    "danaus.ssm.S5": "(lambda_, b, c, d, dt, *, method='zoh')",
+    "danaus.ssm.S5.__call__": "(self, u, *, out=None, threads=1)",
+    "danaus.ssm.S5.kernel": "(self, length, dtype='float32', *, out=None, threads=1)",
+    "danaus.ssm.S5.convolve": "(self, u)",
+    "danaus.ssm.S5.stream": "(self, batch=None, dtype='float32')",
+    "danaus.ssm.S5.prefill": "(self, u, *, threads=1)",
+    "danaus.ssm.S5.check": "(self, length=None)",
+    "danaus.ssm.S5.resample": "(self, rate)",
     "danaus.ssm.Stream.step": "(self, u, out=None)",
     "danaus.ssm.Stream.run": "(self, u, *, out=None, threads=1)",
     "danaus.ssm.causal_convolve": "(u, k, *, out=None, threads=1)",
@@ -153,7 +171,7 @@ def test_examples_run(name):
     assert sum(result.failed for result in results) == 0 < sum(result.attempted for result in results)
 
 
-@pytest.mark.parametrize("name", ["diagonal", "legs", "network"])
+@pytest.mark.parametrize("name", ["diagonal", "dplr", "legs", "mimo", "network"])
 def test_examples_of_the_references_run(name):
     module = importlib.import_module(f"reference.{name}")
     result = doctest.testmod(module)

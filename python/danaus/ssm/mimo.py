@@ -83,7 +83,7 @@ class S5:
     def _discrete(self) -> tuple[ComplexArray, ComplexArray]:
         """``lambda_bar - 1`` and ``B_bar`` for B = 1, each ``(P/2,)``."""
         half = np.full((self.lambda_.size, 1), 0.5 + 0j)
-        delta, gain = _core.discretize(self.lambda_[:, None], half, self.dt, self.method)
+        delta, gain = _core.discretize(self.lambda_[:, None], half, np.asarray(self.dt), self.method)
         return delta[:, 0], gain[:, 0]
 
     @cached_property
@@ -94,7 +94,8 @@ class S5:
         """The packed layer of this element type, made once."""
         if dtype.name not in self._layers:
             kind = _core.Mimo32 if dtype.itemsize == 4 else _core.Mimo64
-            self._layers[dtype.name] = kind(self.lambda_, self.b, self.c, self.d, self.dt, self.method)
+            d, dt = np.asarray(self.d), np.asarray(self.dt)
+            self._layers[dtype.name] = kind(self.lambda_, self.b, self.c, d, dt, self.method)
         return self._layers[dtype.name]
 
     def __getstate__(self) -> dict[str, Any]:
@@ -176,7 +177,8 @@ class S5:
         driven = np.fft.fft(u.astype(np.float64) @ (self.b.T * gain), points, axis=-2)
         states = np.fft.ifft(driven * np.fft.fft(powers, points, axis=0), axis=-2)[..., :length, :]
         y = 2 * (states @ self.c.T).real + (self.d * u if np.size(self.d) else 0.0)
-        return y.astype(u.dtype)
+        result: FloatArray = y.astype(u.dtype)
+        return result
 
     def check(self, length: int | None = None) -> Report:
         """Poles, stability, and the step against the convolution over ``length`` samples."""

@@ -188,7 +188,8 @@ void chunks(std::size_t channels, std::size_t modes, std::size_t rank) {
     for (std::size_t t = 0, n = 0; t < rows; t += n) {
       n = std::min(rows - t, 1 + (t * 7 + 3) % longest);
       if (longest == 1) {
-        step(packed.layer(), in(t, 1), View<T, 2>(parts.data(), {1, parts.size()}), View<T, 2>(&y[t * channels], {1, channels}));
+        step(packed.layer(), in(t, 1), View<T, 2>(parts.data(), {1, parts.size()}),
+             View<T, 2>(&y[t * channels], {1, channels}));
       } else {
         scan(packed.layer(), in(t, n), parts.data(), View<T, 2>(&y[t * channels], {n, channels}));
       }
@@ -261,12 +262,14 @@ TEST(dplr_step_of_a_batch_gives_each_sequence_its_bits) {
   std::vector<std::vector<float>> alone(batch, packed.rest());
   for (std::size_t t = 0; t < 40; ++t) {
     const std::vector<float> u = noise<float>(batch * 21, t);
-    step(packed.layer(), View<const float, 2>(u.data(), {batch, 21}), View<float, 2>(states.data(), {batch, size}, {apart, 1}),
-         View<float, 2>(y.data(), {batch, 21}));
+    step(packed.layer(), View<const float, 2>(u.data(), {batch, 21}),
+         View<float, 2>(states.data(), {batch, size}, {apart, 1}), View<float, 2>(y.data(), {batch, 21}));
     for (std::size_t b = 0; b < batch; ++b) {
       std::vector<float> one(21);
-      scan(packed.layer(), View<const float, 2>(&u[b * 21], {1, 21}), alone[b].data(), View<float, 2>(one.data(), {1, 21}));
-      CHECK(std::equal(one.begin(), one.end(), &y[b * 21]) && std::equal(alone[b].begin(), alone[b].end(), &states[b * apart]));
+      scan(packed.layer(), View<const float, 2>(&u[b * 21], {1, 21}), alone[b].data(),
+           View<float, 2>(one.data(), {1, 21}));
+      CHECK(std::equal(one.begin(), one.end(), &y[b * 21]) &&
+            std::equal(alone[b].begin(), alone[b].end(), &states[b * apart]));
       for (std::size_t i = size; i < apart; ++i) CHECK(states[b * apart + i] == 0.0f);
     }
   }
@@ -330,14 +333,16 @@ TEST(dplr_cauchy_is_the_kernel_of_the_truncated_output) {
         for (std::size_t f = 0; f < spectrum.size(); ++f) {
           Long want = 0;
           for (std::size_t l = 0; l < length; ++l) {
-            want += k[h][l] * std::polar(1.0L, -2 * std::numbers::pi_v<long double> * static_cast<long double>(f * l) / static_cast<long double>(length));
+            want += k[h][l] * std::polar(1.0L, -2 * std::numbers::pi_v<long double> * static_cast<long double>(f * l) /
+                                                   static_cast<long double>(length));
           }
           CHECK_NEAR(spectrum[f].real(), want.real(), 1e-11 * scale);
           CHECK_NEAR(spectrum[f].imag(), want.imag(), 1e-11 * scale);
         }
         std::vector<Complex> c(s.modes);
         double condition = 0;
-        CHECK(untruncate(s.parameters(), discretize(s.parameters(), false), h, length, c.data(), condition) == Outcome::ok);
+        CHECK(untruncate(s.parameters(), discretize(s.parameters(), false), h, length, c.data(), condition) ==
+              Outcome::ok);
         for (std::size_t n = 0; n < s.modes; ++n) {
           CHECK_NEAR(std::abs(c[n] - truth.c[h * s.modes + n]), 0, 1e-14 * condition * 10);
         }
@@ -358,7 +363,8 @@ TEST(dplr_scan_of_silence_settles_above_denormals) {
     std::vector<float> u = noise<float>(500 * 5, 21), y(20000 * 5), state = packed.rest(), zeros(20000 * 5, 0.0f);
     scan(packed.layer(), View<const float, 2>(u.data(), {500, 5}), state.data(), View<float, 2>(y.data(), {500, 5}));
     for (int i = 0; i < 5; ++i) {
-      scan(packed.layer(), View<const float, 2>(zeros.data(), {20000, 5}), state.data(), View<float, 2>(y.data(), {20000, 5}));
+      scan(packed.layer(), View<const float, 2>(zeros.data(), {20000, 5}), state.data(),
+           View<float, 2>(y.data(), {20000, 5}));
     }
     for (std::size_t i = 0; i < state.size(); ++i) {
       const std::size_t row = i % packed.shape.tile_state() / tile;
@@ -381,7 +387,8 @@ TEST(dplr_scan_keeps_what_is_not_finite_in_its_channel) {
   const std::vector<float> clean = run(u);
   for (const std::size_t bad : {0u, 15u, 19u}) {
     std::vector<float> poisoned = u;
-    poisoned[3 * 20 + bad] = bad == 0 ? std::numeric_limits<float>::infinity() : std::numeric_limits<float>::quiet_NaN();
+    poisoned[3 * 20 + bad] =
+        bad == 0 ? std::numeric_limits<float>::infinity() : std::numeric_limits<float>::quiet_NaN();
     const std::vector<float> y = run(poisoned);
     for (std::size_t i = 0; i < y.size(); ++i) {
       CHECK(i % 20 == bad && i >= 60 ? !std::isfinite(y[i]) : y[i] == clean[i]);

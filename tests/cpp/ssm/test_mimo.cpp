@@ -92,13 +92,15 @@ void compare(const System& s, Discretization method, std::size_t rows) {
       x[n] = a * x[n] + (zoh ? (a - 1.0L) / pole : dt / (1.0L - dt * pole / 2.0L)) * in;
     }
     for (std::size_t o = 0; o < s.outputs; ++o) {
-      long double want = s.d.empty() ? 0 : static_cast<long double>(s.d[o]) * static_cast<long double>(u[t * s.inputs + o]);
+      long double want =
+          s.d.empty() ? 0 : static_cast<long double>(s.d[o]) * static_cast<long double>(u[t * s.inputs + o]);
       double scale = 1;
       for (std::size_t n = 0; n < s.modes; ++n) {
         const Long c(s.c[o * s.modes + n].real(), s.c[o * s.modes + n].imag());
         want += 2 * (c * x[n]).real();
         // the state may have been as large as its gain, dt |B u| times a memory of at most 1 / (0.2 dt)
-        scale += 2 * static_cast<double>(std::abs(c)) * (static_cast<double>(std::abs(x[n])) + 1.5 * static_cast<double>(s.inputs));
+        scale += 2 * static_cast<double>(std::abs(c)) *
+                 (static_cast<double>(std::abs(x[n])) + 1.5 * static_cast<double>(s.inputs));
       }
       const double roundings = static_cast<double>(s.inputs + 2 * s.modes + 40);
       CHECK_NEAR(y[t * s.outputs + o], want, unit<T> * roundings * scale);

@@ -93,9 +93,9 @@ inline void normalize_dplr(DplrModes& out, std::size_t h) noexcept {
   }
   const double scale = most == 0 ? 1 : (driven > 0 ? driven : 1.0) / most;
   for (std::size_t n = 0; n < count; ++n) {
-    const Complex first = most == 0                              ? (driven > 0 ? driven : 1.0)
+    const Complex first = most == 0                             ? (driven > 0 ? driven : 1.0)
                           : std::abs(column[n]) >= 1e-15 * most ? column[n]
-                                                                 : Complex(1e-15 * most);
+                                                                : Complex(1e-15 * most);
     const Complex unit = scale * first;
     out.input[h * count + n] /= unit;
     out.output[h * count + n] *= unit;
@@ -121,7 +121,9 @@ inline void normalize_dplr(DplrModes& out, std::size_t h) noexcept {
   out.column.resize(all * rank), out.row.resize(all * rank);
   std::vector<Complex> d(count);
   for (std::size_t h = 0; h < in.channels; ++h) {
-    const auto at = [&](std::span<const Complex> x, std::size_t r, std::size_t n) { return x[r * all + h * count + n]; };
+    const auto at = [&](std::span<const Complex> x, std::size_t r, std::size_t n) {
+      return x[r * all + h * count + n];
+    };
     for (std::size_t n = 0; n < count; ++n) d[n] = 1.0 / (2.0 / in.dt[h] - at(in.lambda, 0, n));
     std::vector<double> gain(rank * rank, 0), right(rank * (rank + 1), 0);  // I + Q^* D P, then [I, Q^* D B]
     for (std::size_t r = 0; r < rank; ++r) {
@@ -133,9 +135,8 @@ inline void normalize_dplr(DplrModes& out, std::size_t h) noexcept {
       gain[r * rank + r] += 1;
       right[r * (rank + 1) + r] = 1;
     }
-    require(solve_small(gain, rank, right, rank + 1) == Outcome::ok, [&] {
-      return "ssm.S4: 2 / dt must not be an eigenvalue of A, is one in channel " + std::to_string(h);
-    });
+    require(solve_small(gain, rank, right, rank + 1) == Outcome::ok,
+            [&] { return "ssm.S4: 2 / dt must not be an eigenvalue of A, is one in channel " + std::to_string(h); });
     for (std::size_t n = 0; n < count; ++n) {
       Complex input = d[n] * at(in.b, 0, n);
       out.delta[h * count + n] = 2.0 * at(in.lambda, 0, n) * d[n];
@@ -204,8 +205,9 @@ struct Dplr {
 };
 
 /// Packs modes and feedthrough d (channels) for `Dplr`. A mode moves by s <- turn s + step s with turn = 1 or, where
-/// a_bar lies nearer to it, -1: step = a_bar - turn then keeps the digits of the modes far above the sampling rate, which
-/// the bilinear rule puts at -1 (in float, LegS with N = 256 and dt = 0.1: 1.4e-5 of the output without, 1.5e-6 with it).
+/// a_bar lies nearer to it, -1: step = a_bar - turn then keeps the digits of the modes far above the sampling rate,
+/// which the bilinear rule puts at -1 (in float, LegS with N = 256 and dt = 0.1: 1.4e-5 of the output without, 1.5e-6
+/// with it).
 template <std::floating_point T>
 void pack_dplr(DplrShape shape, const DplrModes& modes, std::span<const double> d, T* out) {
   const std::size_t rows = shape.mode_rows(), lane_modes = shape.lane_modes(), block = shape.tile_coefficients();

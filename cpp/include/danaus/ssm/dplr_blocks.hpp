@@ -210,7 +210,8 @@ DANAUS_INLINE void kernel_by_blocks(const DplrModesView& modes, std::size_t h, s
             View<double, 2>(next, {1, width}));
     std::swap(now, next);
   }
-  product(View<const T, 2>(rows, {whole, width}), columns, static_cast<const T*>(nullptr), View<T, 2>(out, {whole, block}));
+  product(View<const T, 2>(rows, {whole, width}), columns, static_cast<const T*>(nullptr),
+          View<T, 2>(out, {whole, block}));
   if (whole < blocks) {
     T* const last = scratch.take<T>(block);
     product(View<const T, 2>(rows + whole * width, {1, width}), columns, static_cast<const T*>(nullptr),

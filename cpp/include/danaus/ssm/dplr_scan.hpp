@@ -92,8 +92,8 @@ DANAUS_INLINE void advance_dplr(DplrShape shape, const T* coefficients, T* state
     V alpha[Rank];
     for (std::size_t r = 0; r < Rank; ++r) alpha[r] = simd::load<V>(kept + r * tile + lane);
     for (std::size_t t = 0; t < rows; ++t) {
-      const V out = advance_sample<V, Rank>(shape, coefficients + lane, state + lane,
-                                            simd::load<V>(u + t * tile + lane), alpha);
+      const V out =
+          advance_sample<V, Rank>(shape, coefficients + lane, state + lane, simd::load<V>(u + t * tile + lane), alpha);
       simd::store(out, y + t * tile + lane);
     }
     for (std::size_t r = 0; r < Rank; ++r) simd::store(alpha[r], kept + r * tile + lane);

@@ -38,8 +38,8 @@ inline double row_norm(const std::vector<double>& a, std::size_t n, std::size_t 
 ///
 /// S4 trains C~, made for a kernel of `length` samples; doubling the length multiplies it by I + A_bar^length, which
 /// is C (I - A_bar^(2 length)) again: `length` is the last one. `modes` as discretize(in, false) gives them.
-/// `condition` of I - A_bar^length: that many units of 2^-53 may be wrong. Singular where an eigenvalue of A_bar is a
-/// root of unity of that order, or within 1e-13 of one. 2 N^3 (log2(length) + 2) flop.
+/// `condition`, (1 + |A_bar^length|) |(I - A_bar^length)^-1|: that many units of 2^-53 may be wrong. Singular where it
+/// is above 1e14: an eigenvalue of A_bar is a root of unity of that order. 2 N^3 (log2(length) + 2) flop.
 [[nodiscard]] inline Outcome untruncate(const DplrParameters& in, const DplrModes& modes, std::size_t h,
                                         std::size_t length, Complex* out, double& condition) {
   const std::size_t count = in.modes, n = 2 * count;
@@ -55,10 +55,10 @@ inline double row_norm(const std::vector<double>& a, std::size_t n, std::size_t 
     const Complex c = in.c[h * count + i % count];
     right[i * (n + 1) + n] = i < count ? c.real() : -c.imag();
   }
-  condition = row_norm(left, n, n, n);
-  const Outcome outcome = solve_small(left, n, right, n + 1);
-  condition *= row_norm(right, n, n + 1, n);
-  if (outcome != Outcome::ok || !std::isfinite(condition)) return Outcome::singular;
+  const double size = 1 + row_norm(power, n, n, n);
+  if (solve_small(left, n, right, n + 1) != Outcome::ok) return Outcome::singular;
+  condition = size * row_norm(right, n, n + 1, n);
+  if (!(condition < 1e14)) return Outcome::singular;
   for (std::size_t i = 0; i < count; ++i) {
     out[i] = {right[i * (n + 1) + n], -right[(count + i) * (n + 1) + n]};
   }

@@ -43,9 +43,8 @@ struct MimoModes {
   std::vector<std::size_t> order(in.modes);
   for (std::size_t n = 0; n < in.modes; ++n) modes[n] = discretize(in.lambda[n], 0.5, in.dt[n], method, 0);
   std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t i, std::size_t j) {
-    return std::abs(modes[i].delta) < std::abs(modes[j].delta);
-  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t i, std::size_t j) { return std::abs(modes[i].delta) < std::abs(modes[j].delta); });
   for (std::size_t n = 0; n < in.modes; ++n) {
     const std::size_t from = order[n];
     double most = 0;

@@ -19,10 +19,9 @@ extern const DplrKernels<double> dplr_kernels_f64;
 extern const MimoKernels<float> mimo_kernels_f32;
 extern const MimoKernels<double> mimo_kernels_f64;
 extern const KernelTable kernel_table;
-constexpr KernelTable kernel_table{DANAUS_ISA_NAME,     {run, all_finite},     ssm_kernels<float>,
-                                   ssm_kernels<double>, legs_kernels<float>(), legs_kernels<double>(),
-                                   &dplr_kernels_f32,   &dplr_kernels_f64,     &mimo_kernels_f32,
-                                   &mimo_kernels_f64};
+constexpr KernelTable kernel_table{
+    DANAUS_ISA_NAME,        {run, all_finite}, ssm_kernels<float>, ssm_kernels<double>, legs_kernels<float>(),
+    legs_kernels<double>(), &dplr_kernels_f32, &dplr_kernels_f64,  &mimo_kernels_f32,   &mimo_kernels_f64};
 
 }  // namespace DANAUS_ISA
 }  // namespace danaus

@@ -149,7 +149,7 @@ class S4:
         """
         where = "ssm.S4.truncated_kernel"
         count = _length(where, length)
-        layer = S4(lambda_, p, b, c, np.zeros(len(lambda_)), dt, q=q)
+        layer = S4(lambda_, p, b, c, np.zeros(np.shape(lambda_)[:1]), dt, q=q)
         spectrum = layer._system.truncated_spectrum(count, thread_count(where, threads))
         return np.fft.irfft(spectrum, n=count) if count > 1 else spectrum.real
 

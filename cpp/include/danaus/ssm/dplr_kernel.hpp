@@ -20,11 +20,12 @@ std::size_t dplr_workspace_bytes(std::size_t modes, std::size_t rank, std::size_
 
 inline namespace DANAUS_ISA {
 
-/// A mode at `p`, each row `tile` lanes: state, a_bar, output, then row 0, and column and row of each further rank.
+/// A mode at `p`, each row V::size() channels: state, a_bar, output, then row 0, and column and row of each further
+/// rank.
 template <class V, std::size_t Rank, std::size_t G, bool Moves>
 DANAUS_INLINE void respond_mode(double* p, V lowered, const V (&alpha)[Rank], FourSums<V>& y,
                                 FourSums<V> (&next)[Rank]) noexcept {
-  const auto row = [&](std::size_t i) { return simd::load<V>(p + i * tile); };
+  const auto row = [&](std::size_t i) { return simd::load<V>(p + i * V::size()); };
   V re = row(0), im = row(1);
   if constexpr (Moves) {
     const V ar = row(2), ai = row(3), xr = re, xi = im;
@@ -37,7 +38,7 @@ DANAUS_INLINE void respond_mode(double* p, V lowered, const V (&alpha)[Rank], Fo
     re = fma(ar, xr, fnma(ai, xi, re));
     im = fma(ar, xi, fma(ai, xr, im));
     simd::store(re, p);
-    simd::store(im, p + tile);
+    simd::store(im, p + V::size());
   }
   y.template add<G>(row(4), row(5), re, im);
   for (std::size_t r = 0; r < Rank; ++r) {
@@ -49,7 +50,7 @@ DANAUS_INLINE void respond_mode(double* p, V lowered, const V (&alpha)[Rank], Fo
 /// The output of V::size() channels; first, where it moves, their states by one sample without input.
 template <class V, std::size_t Rank, bool Moves>
 DANAUS_INLINE V respond(double* p, std::size_t modes, V (&alpha)[Rank]) noexcept {
-  constexpr std::size_t step = impulse_rows(Rank) * tile;
+  constexpr std::size_t step = impulse_rows(Rank) * V::size();
   FourSums<V> y, next[Rank];
   y.clear();
   for (std::size_t r = 0; r < Rank; ++r) next[r].clear();
@@ -62,10 +63,12 @@ DANAUS_INLINE V respond(double* p, std::size_t modes, V (&alpha)[Rank]) noexcept
   return y.total();
 }
 
-/// Lays channels [first, first + count) out for `respond`, their states those after an impulse.
+/// Lays channels [first, first + count) out for `respond`, at most V::size() of them, their states those after an
+/// impulse.
+template <class V>
 DANAUS_INLINE void lay_out(const DplrModesView& m, std::size_t first, std::size_t count, std::size_t modes,
                            double* out) noexcept {
-  const std::size_t step = impulse_rows(m.rank) * tile;
+  const std::size_t step = impulse_rows(m.rank) * V::size();
   for (std::size_t i = 0; i < modes * step; ++i) out[i] = 0;
   for (std::size_t l = 0; l < count; ++l) {
     for (std::size_t n = 0; n < m.modes; ++n) {
@@ -73,8 +76,8 @@ DANAUS_INLINE void lay_out(const DplrModesView& m, std::size_t first, std::size_
       double* p = out + n * step + l;
       const auto put = [&](double re, double im) {
         p[0] = re;
-        p[tile] = im;
-        p += 2 * tile;
+        p[V::size()] = im;
+        p += 2 * V::size();
       };
       put(m.input[at].real(), m.input[at].imag());
       put(1 + m.delta[at].real(), m.delta[at].imag());
@@ -90,46 +93,52 @@ DANAUS_INLINE void lay_out(const DplrModesView& m, std::size_t first, std::size_
 
 /// Writes 0 for states below `least` of what an impulse leaves of the largest: the square of one is no denormal.
 template <class V>
-DANAUS_INLINE void forget(double* p, std::size_t modes, std::size_t step, V least) noexcept {
-  for (std::size_t n = 0; n < modes; ++n, p += step) {
-    const V re = simd::load<V>(p), im = simd::load<V>(p + tile);
+DANAUS_INLINE void forget(double* p, std::size_t modes, std::size_t rows, V least) noexcept {
+  for (std::size_t n = 0; n < modes; ++n, p += rows * V::size()) {
+    const V re = simd::load<V>(p), im = simd::load<V>(p + V::size());
     const auto alive = fma(re, re, fma(im, im, V(0.0))) > least;
     simd::store(select(alive, re, V(0.0)), p);
-    simd::store(select(alive, im, V(0.0)), p + tile);
+    simd::store(select(alive, im, V(0.0)), p + V::size());
   }
 }
 
-/// The impulse response of a tile by its recurrence in double precision, channels in lanes.
+/// The largest |s|^2 of each channel.
+template <class V>
+DANAUS_INLINE V largest(const double* p, std::size_t modes, std::size_t rows) noexcept {
+  V most(0.0);
+  for (std::size_t n = 0; n < modes; ++n, p += rows * V::size()) {
+    const V re = simd::load<V>(p), im = simd::load<V>(p + V::size());
+    most = max(most, fma(re, re, fma(im, im, V(0.0))));
+  }
+  return most;
+}
+
+/// The impulse responses of out.extent(0) channels by their recurrences in double precision, channels in lanes.
 template <std::size_t Rank, class T>
 DANAUS_INLINE void respond_tile(const DplrModesView& m, std::size_t first, View<T, 2> out, Workspace scratch) noexcept {
   using V = simd::native<double>;
   constexpr std::size_t rows = 64;
   const std::size_t modes = (m.modes + 1) / 2 * 2, count = out.extent(0), length = out.extent(1);
-  double* const p = scratch.take<double>(modes * impulse_rows(Rank) * tile);
-  T* const staged = scratch.take<T>(rows * tile);
-  lay_out(m, first, count, modes, p);
+  double* const p = scratch.take<double>(modes * impulse_rows(Rank) * V::size());
+  T* const staged = scratch.take<T>(rows * V::size());
   for (std::size_t lane = 0; lane < count; lane += V::size()) {
-    V most(0.0), alpha[Rank];
+    const std::size_t lanes = std::min(V::size(), count - lane);
+    lay_out<V>(m, first + lane, lanes, modes, p);
+    const V least = largest<V>(p, modes, impulse_rows(Rank)) * V(negligible<T> * negligible<T>);
+    V alpha[Rank];
     for (std::size_t r = 0; r < Rank; ++r) alpha[r] = V(0.0);
-    for (std::size_t n = 0; n < modes; ++n) {
-      const double* const s = p + n * impulse_rows(Rank) * tile + lane;
-      const V re = simd::load<V>(s), im = simd::load<V>(s + tile);
-      most = max(most, fma(re, re, fma(im, im, V(0.0))));
-    }
-    const V least = most * V(negligible<T> * negligible<T>);
     for (std::size_t t = 0; t < length; t += rows) {
-      const std::size_t some = length - t < rows ? length - t : rows;
+      const std::size_t some = std::min(rows, length - t);
       for (std::size_t r = 0; r < some; ++r) {
-        const V y = t + r == 0 ? respond<V, Rank, false>(p + lane, modes, alpha)
-                               : respond<V, Rank, true>(p + lane, modes, alpha);
-        simd::store(simd::convert<T>(y), staged + r * tile);
+        const V y = t + r == 0 ? respond<V, Rank, false>(p, modes, alpha) : respond<V, Rank, true>(p, modes, alpha);
+        simd::store(simd::convert<T>(y), staged + r * V::size());
       }
-      for (std::size_t l = 0; l < V::size() && lane + l < count; ++l) {
+      for (std::size_t l = 0; l < lanes; ++l) {
         T* const to = out.row(lane + l) + t;
-        for (std::size_t r = 0; r < some; ++r) to[r] = staged[r * tile + l];
+        for (std::size_t r = 0; r < some; ++r) to[r] = staged[r * V::size() + l];
       }
-      forget(p + lane, modes, impulse_rows(Rank) * tile, least);
-      respond<V, Rank, false>(p + lane, modes, alpha);  // what is forgotten is no part of alpha either
+      forget(p, modes, impulse_rows(Rank), least);
+      respond<V, Rank, false>(p, modes, alpha);  // what is forgotten is no part of alpha either
     }
   }
 }

@@ -110,8 +110,13 @@ DANAUS_INLINE double least_of(const double* x, std::size_t count) noexcept {
   for (std::size_t i = 0; i < count; ++i) most = std::max(most, x[i] < 0 ? -x[i] : x[i]);
   return most * faint<T>;
 }
-DANAUS_INLINE double kept(double x, double least) noexcept {
-  return x > least || x < -least ? x : 0;
+/// Elements of x no larger than `least` become 0; without a branch, which would often be mispredicted.
+DANAUS_INLINE void keep(double* x, std::size_t count, double least) noexcept {
+  using V = simd::native<double>;
+  for (std::size_t i = 0; i < count; i += V::size()) {
+    const V value = simd::load<V>(x + i);
+    simd::store(select(max(value, -value) > V(least), value, V(0.0)), x + i);
+  }
 }
 
 /// Rows `re` and `im` of `block` elements: start (a_re + i a_im)^j, 0 once negligible.
@@ -201,8 +206,9 @@ DANAUS_INLINE void kernel_by_blocks(const DplrModesView& modes, std::size_t h, s
   m.read(modes.input + h * m.modes, m.state);
   double least = least_of<T>(m.state, width);
   for (std::size_t j = 0; j < block; ++j) {
+    keep(m.state, width, least);
     T* const to = columns + j / tile * tile * width + j % tile;
-    for (std::size_t n = 0; n < width; ++n) to[n * tile] = static_cast<T>(m.state[n] = kept(m.state[n], least));
+    for (std::size_t n = 0; n < width; ++n) to[n * tile] = static_cast<T>(m.state[n]);
     move(m, m.state, m.column, m.row);
   }
   double *now = m.state, *next = m.next;
@@ -211,7 +217,8 @@ DANAUS_INLINE void kernel_by_blocks(const DplrModesView& modes, std::size_t h, s
   for (std::size_t n = m.half; n < width; ++n) now[n] = -now[n];
   least = least_of<T>(now, width);
   for (std::size_t i = 0; i < blocks; ++i) {
-    for (std::size_t n = 0; n < width; ++n) rows[i * width + n] = static_cast<T>(now[n] = kept(now[n], least));
+    keep(now, width, least);
+    for (std::size_t n = 0; n < width; ++n) rows[i * width + n] = static_cast<T>(now[n]);
     product(View<const double, 2>(now, {1, width}), panels, static_cast<const double*>(nullptr),
             View<double, 2>(next, {1, width}));
     std::swap(now, next);

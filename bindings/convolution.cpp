@@ -9,6 +9,7 @@
 #include "rings.hpp"
 #include "scratch.hpp"
 #include "sequences.hpp"
+#include "stream.hpp"
 #include "table.hpp"
 
 namespace danaus::bindings {
@@ -179,8 +180,53 @@ Result<T> convolve_once(const Array& u, const Array& k, const std::optional<Arra
   return y;
 }
 
+/// A filter for signals that arrive sample by sample, as bindings/stream.hpp wants a layer.
 template <class T>
-void bind_type(nb::module_& m, const char* name, const char* once) {
+class OnlineFilter {
+ public:
+  using value_type = T;
+
+  explicit OnlineFilter(const Array& k) {
+    const char* const where = "ssm.ConvolutionStream";
+    const Input<T> taps = kernel_taps<T>(where, k);
+    if (taps.shape(0) == 0) wrong_shape(where, "k", "(channels, taps) with at least one channel", taps.shape());
+    const nb::gil_scoped_release unlocked;
+    plan_ = plan_online(taps_of(taps), ring<T>, kernels().fft<T>().spectrum);
+  }
+
+  std::size_t channels() const noexcept { return plan_.channels; }
+  std::size_t state_size() const noexcept { return plan_.state_size(); }
+  void expect_state(const T* state) const {
+    if (!is_position(state)) {
+      throw nb::value_error("ssm.state: state must be one that a ConvolutionStream gave, its first values are not");
+    }
+  }
+  std::size_t nbytes() const noexcept { return (plan_.spectra.size() + plan_.direct.size()) * sizeof(T); }
+
+  void scan(const T* u, std::size_t batch, std::size_t length, T* states, T* y, std::size_t threads) const {
+    in_pieces(batch, threads, online_workspace_bytes(plan_),
+              [&](std::size_t first, std::size_t last, Workspace scratch) {
+                for (std::size_t b = first; b < last; ++b) {
+                  for (std::size_t t = 0; t < length; ++t) {
+                    const std::size_t at = (b * length + t) * plan_.channels;
+                    kernels().fft<T>().online_step(plan_, u + at, states + b * state_size(), y + at, scratch);
+                  }
+                }
+              });
+  }
+  void step(View<const T, 2> u, View<T, 2> states, View<T, 2> y) const {
+    const Scratch scratch(online_workspace_bytes(plan_));
+    for (std::size_t b = 0; b < u.extent(0); ++b) {
+      kernels().fft<T>().online_step(plan_, u.row(b), states.row(b), y.row(b), scratch.workspace());
+    }
+  }
+
+ private:
+  OnlinePlan<T> plan_;
+};
+
+template <class T>
+void bind_type(nb::module_& m, const char* name, const char* once, const char* online, const char* stream) {
   using C = Convolver<T>;
   nb::class_<C>(m, name, "Convolution kernels whose spectra are kept.")
       .def(nb::init<const Array&, const std::optional<Array>&, std::size_t, bool, std::size_t>(), "k"_a, "backward"_a,
@@ -188,6 +234,10 @@ void bind_type(nb::module_& m, const char* name, const char* once) {
       .def("__call__", &C::operator(), "u"_a.noconvert(), nb::kw_only(), "out"_a = nb::none(), "threads"_a = 1)
       .def_prop_ro("nbytes", &C::nbytes)
       .def_prop_ro("block", &C::block);
+  bind_layer<OnlineFilter<T>>(m, online, stream, "ssm.ConvolutionStream",
+                              "Kernels at work on signals that arrive sample by sample.")
+      .def(nb::init<const Array&>(), "k"_a)
+      .def_prop_ro("nbytes", &OnlineFilter<T>::nbytes);
   m.def(once, &convolve_once<T>, "u"_a, "k"_a, "backward"_a = nb::none(), "correlation"_a = false, "out"_a = nb::none(),
         "threads"_a = 1);
 }
@@ -195,8 +245,8 @@ void bind_type(nb::module_& m, const char* name, const char* once) {
 }  // namespace
 
 void bind_convolution(nb::module_& m) {
-  bind_type<float>(m, "Convolution32", "convolve32");
-  bind_type<double>(m, "Convolution64", "convolve64");
+  bind_type<float>(m, "Convolution32", "convolve32", "OnlineFilter32", "ConvolutionStream32");
+  bind_type<double>(m, "Convolution64", "convolve64", "OnlineFilter64", "ConvolutionStream64");
 }
 
 }  // namespace danaus::bindings

@@ -81,8 +81,11 @@ NB_MODULE(_core, m) {
   danaus::bindings::bind_ssm(m);
   danaus::bindings::bind_gradient(m);
   danaus::bindings::bind_gradient_recurrent(m);
+  danaus::bindings::bind_dplr(m);
+  danaus::bindings::bind_mimo(m);
   danaus::bindings::bind_hippo(m);
   danaus::bindings::bind_convert(m);
   danaus::bindings::bind_reduce(m);
+  danaus::bindings::bind_transfer(m);
   danaus::bindings::bind_model(m);
 }

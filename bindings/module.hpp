@@ -9,11 +9,14 @@ using namespace nb::literals;
 
 void bind_convolution(nb::module_& m);
 void bind_ssm(nb::module_& m);
+void bind_dplr(nb::module_& m);
+void bind_mimo(nb::module_& m);
 void bind_hippo(nb::module_& m);
 void bind_convert(nb::module_& m);
 void bind_reduce(nb::module_& m);
 void bind_gradient(nb::module_& m);
 void bind_gradient_recurrent(nb::module_& m);
+void bind_transfer(nb::module_& m);
 void bind_model(nb::module_& m);
 
 }  // namespace danaus::bindings

@@ -27,32 +27,55 @@ std::pair<std::size_t, std::size_t> sequences(const char* where, const Input<T>&
   return {batch, u.shape(u.ndim() - 2)};
 }
 
+/// The element type of a layer's state: `state_type` where it has one, else `value_type`.
+template <class Layer>
+struct StateOf {
+  using type = typename Layer::value_type;
+};
+template <class Layer>
+  requires requires { typename Layer::state_type; }
+struct StateOf<Layer> {
+  using type = typename Layer::state_type;
+};
+
+/// How many channels come out of a layer: as many as go in, unless it has outputs().
+template <class Layer>
+std::size_t outputs_of(const Layer& layer) {
+  if constexpr (requires { layer.outputs(); }) {
+    return layer.outputs();
+  } else {
+    return layer.channels();
+  }
+}
+
 /// A layer at work on sequences that arrive bit by bit. Layer, shared by its streams, has an element
 /// type `value_type`, `channels()`, `state_size()` in elements a sequence, and
 ///   scan(u, batch, length, states, y, threads): u, y (batch, length, channels), states (batch, state_size())
 ///   step(u, states, y): views (batch, channels), (batch, state_size()), (batch, channels)
+/// and, where y has other channels than u, `outputs()`; where not every state is one, `expect_state(state)` raises.
 template <class Layer>
 class LayerStream {
  public:
   using T = typename Layer::value_type;
+  using S = typename StateOf<Layer>::type;
 
   LayerStream(std::shared_ptr<const Layer> layer, std::optional<std::size_t> batch)
       : layer_(std::move(layer)),
         batched_(batch.has_value()),
         batch_(batch.value_or(1)),
-        state_(Buffer<T>(batch_ * layer_->state_size(), T(0))) {
+        state_(Buffer<S>(batch_ * layer_->state_size(), S(0))) {
     if (batch_ == 0) throw nb::value_error("ssm.stream: batch must be at least 1, is 0");
   }
 
   Result<T> step(const Array& u, const nb::object& out) {
     Input<T> in("ssm.step", "u", u);
-    const std::size_t channels = layer_->channels(), size = layer_->state_size();
+    const std::size_t channels = layer_->channels(), outputs = outputs_of(*layer_), size = layer_->state_size();
     expect_shape("ssm.step", "u", in.shape(), with_batch({channels}));
-    Result<T> y = output<T>("ssm.step", out, with_batch({channels}));
+    Result<T> y = output<T>("ssm.step", out, with_batch({outputs}));
     in.shield_from(y, true);
-    state_.with([&](Buffer<T>& state) {
-      layer_->step(View<const T, 2>(in.data(), {batch_, channels}), View<T, 2>(state.data(), {batch_, size}),
-                   View<T, 2>(y.data(), {batch_, channels}));
+    state_.with([&](Buffer<S>& state) {
+      layer_->step(View<const T, 2>(in.data(), {batch_, channels}), View<S, 2>(state.data(), {batch_, size}),
+                   View<T, 2>(y.data(), {batch_, outputs}));
     });
     return y;
   }
@@ -63,24 +86,27 @@ class LayerStream {
     if (in.ndim() != axis + 2) wrong_shape("ssm.run", "u", batched_ ? "(batch, length, H)" : "(length, H)", in.shape());
     const std::size_t length = in.shape(axis);
     expect_shape("ssm.run", "u", in.shape(), with_batch({length, channels}));
-    Result<T> y = output<T>("ssm.run", out, with_batch({length, channels}));
+    Result<T> y = output<T>("ssm.run", out, with_batch({length, outputs_of(*layer_)}));
     in.shield_from(y, true);
-    state_.with([&](Buffer<T>& state) { layer_->scan(in.data(), batch_, length, state.data(), y.data(), threads); });
+    state_.with([&](Buffer<S>& state) { layer_->scan(in.data(), batch_, length, state.data(), y.data(), threads); });
     return y;
   }
 
-  Result<T> state() const {
-    Result<T> copy = make_array<T>(with_batch({layer_->state_size()}));
-    state_.with([&](const Buffer<T>& state) { std::copy(state.begin(), state.end(), copy.data()); });
+  Result<S> state() const {
+    Result<S> copy = make_array<S>(with_batch({layer_->state_size()}));
+    state_.with([&](const Buffer<S>& state) { std::copy(state.begin(), state.end(), copy.data()); });
     return copy;
   }
   void set_state(const Array& state) {
-    const Input<T> in("ssm.state", "state", state);
+    const Input<S> in("ssm.state", "state", state);
     expect_shape("ssm.state", "state", in.shape(), with_batch({layer_->state_size()}));
-    state_.with([&](Buffer<T>& kept) { std::copy_n(in.data(), in.size(), kept.begin()); });
+    if constexpr (requires { layer_->expect_state(in.data()); }) {
+      for (std::size_t b = 0; b < batch_; ++b) layer_->expect_state(in.data() + b * layer_->state_size());
+    }
+    state_.with([&](Buffer<S>& kept) { std::copy_n(in.data(), in.size(), kept.begin()); });
   }
   void reset() {
-    state_.with([](Buffer<T>& state) { std::fill(state.begin(), state.end(), T(0)); });
+    state_.with([](Buffer<S>& state) { std::fill(state.begin(), state.end(), S(0)); });
   }
   LayerStream copy() const { return *this; }
 
@@ -93,7 +119,7 @@ class LayerStream {
   std::shared_ptr<const Layer> layer_;
   bool batched_;
   std::size_t batch_;
-  Guarded<Buffer<T>> state_;
+  Guarded<Buffer<S>> state_;
 };
 
 /// Binds a Layer with scan, stream and state_size, and its stream class. `where` begins its error messages.
@@ -102,6 +128,7 @@ nb::class_<Layer> bind_layer(nb::module_& m, const char* name, const char* strea
                              const char* about) {
   using namespace nb::literals;
   using T = typename Layer::value_type;
+  using State = typename StateOf<Layer>::type;
   using S = LayerStream<Layer>;
   nb::class_<S>(m, stream_name, about)
       .def("step", &S::step, "u"_a.noconvert(), "out"_a = nb::none(),
@@ -118,9 +145,11 @@ nb::class_<Layer> bind_layer(nb::module_& m, const char* name, const char* strea
           [where](const Layer& layer, const Array& u, const nb::object& out, std::size_t threads) {
             Input<T> in(where, "u", u);
             const auto [batch, length] = sequences(where, in, layer.channels());
-            Result<T> y = output<T>(where, out, in.shape());
+            std::vector<std::size_t> shape = in.shape();
+            shape.back() = outputs_of(layer);
+            Result<T> y = output<T>(where, out, shape);
             in.shield_from(y, true);
-            Buffer<T> states(batch * layer.state_size(), T(0));
+            Buffer<State> states(batch * layer.state_size(), State(0));
             const nb::gil_scoped_release unlocked;
             layer.scan(in.data(), batch, length, states.data(), y.data(), threads);
             return y;

@@ -9,6 +9,9 @@
 #include <danaus/hippo/legs.hpp>
 #include <danaus/model/stream.hpp>
 #include <danaus/ssm/diagonal.hpp>
+#include <danaus/ssm/dplr.hpp>
+#include <danaus/ssm/mimo.hpp>
+#include <danaus/ssm/transfer_kernels.hpp>
 
 namespace danaus {
 
@@ -24,6 +27,25 @@ struct SsmKernels {
 template <class T>
 struct GradientKernels;  // gradient.hpp
 
+/// Diagonal plus low rank kernels of one element type.
+template <class T>
+struct DplrKernels {
+  void (*scan_tiles)(const Dplr<T>&, std::size_t first, std::size_t last, View<const T, 2> u, T* state,
+                     View<T, 2> y) noexcept;
+  void (*step)(const Dplr<T>&, View<const T, 2> u, View<T, 2> states, View<T, 2> y) noexcept;
+  void (*kernel)(const DplrModesView&, std::size_t first, std::size_t block, View<T, 2> out, Workspace) noexcept;
+};
+
+/// Kernels of one element type for systems of many inputs and outputs.
+template <class T>
+struct MimoKernels {
+  void (*drive)(const Mimo<T>&, View<const T, 2> u, View<T, 2> drive) noexcept;
+  void (*advance)(const Mimo<T>&, std::size_t first, std::size_t last, View<T, 2> drive, T* state) noexcept;
+  void (*read)(const Mimo<T>&, View<const T, 2> states, View<const T, 2> u, View<T, 2> y, Workspace) noexcept;
+  void (*scan)(const Mimo<T>&, View<const T, 2> u, T* state, View<T, 2> y, Workspace) noexcept;
+  void (*step)(const Mimo<T>&, View<const T, 2> u, View<T, 2> states, View<T, 2> y, Workspace) noexcept;
+};
+
 /// Everything the extension runs, compiled once for each instruction set.
 struct KernelTable {
   const char* isa;
@@ -36,37 +58,44 @@ struct KernelTable {
   const FftKernels<double>* fft_f64;
   const GradientKernels<float>* gradient_f32;
   const GradientKernels<double>* gradient_f64;
+  const TransferKernels* transfer;
+  const DplrKernels<float>* dplr_f32;
+  const DplrKernels<double>* dplr_f64;
+  const MimoKernels<float>* mimo_f32;
+  const MimoKernels<double>* mimo_f64;
 
   template <class T>
   const SsmKernels<T>& ssm() const noexcept {
-    if constexpr (sizeof(T) == 4) {
-      return ssm_f32;
-    } else {
-      return ssm_f64;
-    }
-  }
-  template <class T>
-  const FftKernels<T>& fft() const noexcept {
-    if constexpr (sizeof(T) == 4) {
-      return *fft_f32;
-    } else {
-      return *fft_f64;
-    }
+    return *of<T>(&ssm_f32, &ssm_f64);
   }
   template <class T>
   const LegsKernels<T>& legs() const noexcept {
-    if constexpr (sizeof(T) == 4) {
-      return legs_f32;
-    } else {
-      return legs_f64;
-    }
+    return *of<T>(&legs_f32, &legs_f64);
+  }
+  template <class T>
+  const FftKernels<T>& fft() const noexcept {
+    return *of<T>(fft_f32, fft_f64);
   }
   template <class T>
   const GradientKernels<T>& gradient() const noexcept {
+    return *of<T>(gradient_f32, gradient_f64);
+  }
+  template <class T>
+  const DplrKernels<T>& dplr() const noexcept {
+    return *of<T>(dplr_f32, dplr_f64);
+  }
+  template <class T>
+  const MimoKernels<T>& mimo() const noexcept {
+    return *of<T>(mimo_f32, mimo_f64);
+  }
+
+ private:
+  template <class T, class F32, class F64>
+  static auto of(F32 f32, F64 f64) noexcept {
     if constexpr (sizeof(T) == 4) {
-      return *gradient_f32;
+      return f32;
     } else {
-      return *gradient_f64;
+      return f64;
     }
   }
 };

@@ -24,6 +24,41 @@ class Convolution32:
     @property
     def block(self) -> int: ...
 
+class ConvolutionStream32:
+    """Kernels at work on signals that arrive sample by sample."""
+
+    def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float32]:
+        """One sample of every sequence: (H,) or (batch, H)."""
+
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]:
+        """A chunk of any length: (length, H) or (batch, length, H)."""
+
+    @property
+    def state(self) -> NDArray[numpy.float32]:
+        """Everything remembered, a copy; put back, it resumes bit for bit."""
+
+    @state.setter
+    def state(self, arg: Annotated[NDArray, dict(device='cpu', writable=False)], /) -> None: ...
+
+    def reset(self) -> None:
+        """Forgets everything."""
+
+    def copy(self) -> ConvolutionStream32:
+        """An independent stream in the same state."""
+
+class OnlineFilter32:
+    def __init__(self, k: Annotated[NDArray, dict(device='cpu', writable=False)]) -> None: ...
+
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]: ...
+
+    def stream(self, batch: int | None = None) -> ConvolutionStream32: ...
+
+    @property
+    def state_size(self) -> int: ...
+
+    @property
+    def nbytes(self) -> int: ...
+
 def convolve32(u: Annotated[NDArray, dict(device='cpu', writable=False)], k: Annotated[NDArray, dict(device='cpu', writable=False)], backward: Annotated[NDArray, dict(device='cpu', writable=False)] | None = None, correlation: bool = False, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]: ...
 
 class Convolution64:
@@ -38,6 +73,41 @@ class Convolution64:
 
     @property
     def block(self) -> int: ...
+
+class ConvolutionStream64:
+    """Kernels at work on signals that arrive sample by sample."""
+
+    def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float64]:
+        """One sample of every sequence: (H,) or (batch, H)."""
+
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]:
+        """A chunk of any length: (length, H) or (batch, length, H)."""
+
+    @property
+    def state(self) -> NDArray[numpy.float64]:
+        """Everything remembered, a copy; put back, it resumes bit for bit."""
+
+    @state.setter
+    def state(self, arg: Annotated[NDArray, dict(device='cpu', writable=False)], /) -> None: ...
+
+    def reset(self) -> None:
+        """Forgets everything."""
+
+    def copy(self) -> ConvolutionStream64:
+        """An independent stream in the same state."""
+
+class OnlineFilter64:
+    def __init__(self, k: Annotated[NDArray, dict(device='cpu', writable=False)]) -> None: ...
+
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]: ...
+
+    def stream(self, batch: int | None = None) -> ConvolutionStream64: ...
+
+    @property
+    def state_size(self) -> int: ...
+
+    @property
+    def nbytes(self) -> int: ...
 
 def convolve64(u: Annotated[NDArray, dict(device='cpu', writable=False)], k: Annotated[NDArray, dict(device='cpu', writable=False)], backward: Annotated[NDArray, dict(device='cpu', writable=False)] | None = None, correlation: bool = False, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]: ...
 
@@ -147,6 +217,158 @@ def dplr_vjp(lambda_: Annotated[NDArray, dict(device='cpu', writable=False)], p:
 
 def transfer_response(b: Annotated[NDArray, dict(device='cpu', writable=False)], a: Annotated[NDArray, dict(device='cpu', writable=False)], length: int, threads: int = 1) -> NDArray[numpy.float64]: ...
 
+class DplrSystem:
+    def __init__(self, lambda_: Annotated[NDArray, dict(device='cpu', writable=False)], p: Annotated[NDArray, dict(device='cpu', writable=False)], q: Annotated[NDArray, dict(device='cpu', writable=False)], b: Annotated[NDArray, dict(device='cpu', writable=False)], c: Annotated[NDArray, dict(device='cpu', writable=False)], dt: Annotated[NDArray, dict(device='cpu', writable=False)]) -> None: ...
+
+    @property
+    def finite(self) -> bool: ...
+
+    def kernel32(self, length: int, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]: ...
+
+    def kernel64(self, length: int, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]: ...
+
+    def dense(self) -> NDArray[numpy.float64]: ...
+
+    def truncated_spectrum(self, length: int, threads: int = 1) -> NDArray[numpy.complex128]: ...
+
+    def untruncated(self, length: int, threads: int = 1) -> tuple[NDArray[numpy.complex128], NDArray[numpy.float64]]: ...
+
+class DplrStream32:
+    """
+    A diagonal plus low rank layer at work on sequences that arrive bit by bit.
+    """
+
+    def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float32]:
+        """One sample of every sequence: (H,) or (batch, H)."""
+
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]:
+        """A chunk of any length: (length, H) or (batch, length, H)."""
+
+    @property
+    def state(self) -> NDArray[numpy.float32]:
+        """Everything remembered, a copy; put back, it resumes bit for bit."""
+
+    @state.setter
+    def state(self, arg: Annotated[NDArray, dict(device='cpu', writable=False)], /) -> None: ...
+
+    def reset(self) -> None:
+        """Forgets everything."""
+
+    def copy(self) -> DplrStream32:
+        """An independent stream in the same state."""
+
+class Dplr32:
+    def __init__(self, system: DplrSystem, d: Annotated[NDArray, dict(device='cpu', writable=False)]) -> None: ...
+
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]: ...
+
+    def stream(self, batch: int | None = None) -> DplrStream32: ...
+
+    @property
+    def state_size(self) -> int: ...
+
+class DplrStream64:
+    """
+    A diagonal plus low rank layer at work on sequences that arrive bit by bit.
+    """
+
+    def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float64]:
+        """One sample of every sequence: (H,) or (batch, H)."""
+
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]:
+        """A chunk of any length: (length, H) or (batch, length, H)."""
+
+    @property
+    def state(self) -> NDArray[numpy.float64]:
+        """Everything remembered, a copy; put back, it resumes bit for bit."""
+
+    @state.setter
+    def state(self, arg: Annotated[NDArray, dict(device='cpu', writable=False)], /) -> None: ...
+
+    def reset(self) -> None:
+        """Forgets everything."""
+
+    def copy(self) -> DplrStream64:
+        """An independent stream in the same state."""
+
+class Dplr64:
+    def __init__(self, system: DplrSystem, d: Annotated[NDArray, dict(device='cpu', writable=False)]) -> None: ...
+
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]: ...
+
+    def stream(self, batch: int | None = None) -> DplrStream64: ...
+
+    @property
+    def state_size(self) -> int: ...
+
+class MimoStream32:
+    """
+    A layer of many inputs and outputs at work on sequences that arrive bit by bit.
+    """
+
+    def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float32]:
+        """One sample of every sequence: (H,) or (batch, H)."""
+
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]:
+        """A chunk of any length: (length, H) or (batch, length, H)."""
+
+    @property
+    def state(self) -> NDArray[numpy.float32]:
+        """Everything remembered, a copy; put back, it resumes bit for bit."""
+
+    @state.setter
+    def state(self, arg: Annotated[NDArray, dict(device='cpu', writable=False)], /) -> None: ...
+
+    def reset(self) -> None:
+        """Forgets everything."""
+
+    def copy(self) -> MimoStream32:
+        """An independent stream in the same state."""
+
+class Mimo32:
+    def __init__(self, lambda_: Annotated[NDArray, dict(device='cpu', writable=False)], b: Annotated[NDArray, dict(device='cpu', writable=False)], c: Annotated[NDArray, dict(device='cpu', writable=False)], d: Annotated[NDArray, dict(device='cpu', writable=False)], dt: Annotated[NDArray, dict(device='cpu', writable=False)], method: str) -> None: ...
+
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]: ...
+
+    def stream(self, batch: int | None = None) -> MimoStream32: ...
+
+    @property
+    def state_size(self) -> int: ...
+
+class MimoStream64:
+    """
+    A layer of many inputs and outputs at work on sequences that arrive bit by bit.
+    """
+
+    def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float64]:
+        """One sample of every sequence: (H,) or (batch, H)."""
+
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]:
+        """A chunk of any length: (length, H) or (batch, length, H)."""
+
+    @property
+    def state(self) -> NDArray[numpy.float64]:
+        """Everything remembered, a copy; put back, it resumes bit for bit."""
+
+    @state.setter
+    def state(self, arg: Annotated[NDArray, dict(device='cpu', writable=False)], /) -> None: ...
+
+    def reset(self) -> None:
+        """Forgets everything."""
+
+    def copy(self) -> MimoStream64:
+        """An independent stream in the same state."""
+
+class Mimo64:
+    def __init__(self, lambda_: Annotated[NDArray, dict(device='cpu', writable=False)], b: Annotated[NDArray, dict(device='cpu', writable=False)], c: Annotated[NDArray, dict(device='cpu', writable=False)], d: Annotated[NDArray, dict(device='cpu', writable=False)], dt: Annotated[NDArray, dict(device='cpu', writable=False)], method: str) -> None: ...
+
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]: ...
+
+    def stream(self, batch: int | None = None) -> MimoStream64: ...
+
+    @property
+    def state_size(self) -> int: ...
+
 class LegsMemory32:
     """Exact online HiPPO-LegS memory."""
 
@@ -254,6 +476,122 @@ def convert_reduce_modal(poles: Annotated[NDArray, dict(device='cpu', writable=F
 def convert_reduce_transfer(b: Annotated[NDArray, dict(device='cpu', writable=False)], a: Annotated[NDArray, dict(device='cpu', writable=False)], order: int, length: int, threads: int = 1) -> tuple: ...
 
 def convert_fit(kernel: Annotated[NDArray, dict(device='cpu', writable=False)], order: int, aaa: bool, rounds: int, threads: int = 1) -> tuple: ...
+
+class TransferStream32:
+    """
+    Rational transfer functions at work on sequences that arrive bit by bit.
+    """
+
+    def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float32]:
+        """One sample of every sequence: (H,) or (batch, H)."""
+
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]:
+        """A chunk of any length: (length, H) or (batch, length, H)."""
+
+    @property
+    def state(self) -> NDArray[numpy.float32]:
+        """Everything remembered, a copy; put back, it resumes bit for bit."""
+
+    @state.setter
+    def state(self, arg: Annotated[NDArray, dict(device='cpu', writable=False)], /) -> None: ...
+
+    def reset(self) -> None:
+        """Forgets everything."""
+
+    def copy(self) -> TransferStream32:
+        """An independent stream in the same state."""
+
+class Transfer32:
+    def __init__(self, b: Annotated[NDArray, dict(device='cpu', writable=False)], a: Annotated[NDArray, dict(device='cpu', writable=False)], h0: Annotated[NDArray, dict(device='cpu', writable=False)]) -> None: ...
+
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]: ...
+
+    def stream(self, batch: int | None = None) -> TransferStream32: ...
+
+    @property
+    def state_size(self) -> int: ...
+
+    def state_after(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], y: Annotated[NDArray, dict(device='cpu', writable=False)], threads: int = 1) -> NDArray[numpy.float32]: ...
+
+class TransferStream64:
+    """
+    Rational transfer functions at work on sequences that arrive bit by bit.
+    """
+
+    def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float64]:
+        """One sample of every sequence: (H,) or (batch, H)."""
+
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]:
+        """A chunk of any length: (length, H) or (batch, length, H)."""
+
+    @property
+    def state(self) -> NDArray[numpy.float64]:
+        """Everything remembered, a copy; put back, it resumes bit for bit."""
+
+    @state.setter
+    def state(self, arg: Annotated[NDArray, dict(device='cpu', writable=False)], /) -> None: ...
+
+    def reset(self) -> None:
+        """Forgets everything."""
+
+    def copy(self) -> TransferStream64:
+        """An independent stream in the same state."""
+
+class Transfer64:
+    def __init__(self, b: Annotated[NDArray, dict(device='cpu', writable=False)], a: Annotated[NDArray, dict(device='cpu', writable=False)], h0: Annotated[NDArray, dict(device='cpu', writable=False)]) -> None: ...
+
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]: ...
+
+    def stream(self, batch: int | None = None) -> TransferStream64: ...
+
+    @property
+    def state_size(self) -> int: ...
+
+    def state_after(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], y: Annotated[NDArray, dict(device='cpu', writable=False)], threads: int = 1) -> NDArray[numpy.float64]: ...
+
+class TransferStreamMixed:
+    """
+    Rational transfer functions at work on sequences that arrive bit by bit.
+    """
+
+    def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float32]:
+        """One sample of every sequence: (H,) or (batch, H)."""
+
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]:
+        """A chunk of any length: (length, H) or (batch, length, H)."""
+
+    @property
+    def state(self) -> NDArray[numpy.float64]:
+        """Everything remembered, a copy; put back, it resumes bit for bit."""
+
+    @state.setter
+    def state(self, arg: Annotated[NDArray, dict(device='cpu', writable=False)], /) -> None: ...
+
+    def reset(self) -> None:
+        """Forgets everything."""
+
+    def copy(self) -> TransferStreamMixed:
+        """An independent stream in the same state."""
+
+class TransferMixed:
+    def __init__(self, b: Annotated[NDArray, dict(device='cpu', writable=False)], a: Annotated[NDArray, dict(device='cpu', writable=False)], h0: Annotated[NDArray, dict(device='cpu', writable=False)]) -> None: ...
+
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]: ...
+
+    def stream(self, batch: int | None = None) -> TransferStreamMixed: ...
+
+    @property
+    def state_size(self) -> int: ...
+
+    def state_after(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], y: Annotated[NDArray, dict(device='cpu', writable=False)], threads: int = 1) -> NDArray[numpy.float64]: ...
+
+def transfer_kernel32(b: Annotated[NDArray, dict(device='cpu', writable=False)], a: Annotated[NDArray, dict(device='cpu', writable=False)], h0: Annotated[NDArray, dict(device='cpu', writable=False)], length: int, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]: ...
+
+def transfer_kernel64(b: Annotated[NDArray, dict(device='cpu', writable=False)], a: Annotated[NDArray, dict(device='cpu', writable=False)], h0: Annotated[NDArray, dict(device='cpu', writable=False)], length: int, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]: ...
+
+def truncate_numerator(b: Annotated[NDArray, dict(device='cpu', writable=False)], a: Annotated[NDArray, dict(device='cpu', writable=False)], length: int, threads: int = 1) -> NDArray[numpy.float64]: ...
+
+def numerator_of_kernel(kernel: Annotated[NDArray, dict(device='cpu', writable=False)], a: Annotated[NDArray, dict(device='cpu', writable=False)]) -> NDArray[numpy.float64]: ...
 
 class ModelStream:
     """A model at work on sequences that arrive bit by bit."""

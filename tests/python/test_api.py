@@ -16,8 +16,7 @@ import pytest
 
 import danaus
 
-MODULES = ["danaus", "danaus.hippo", "danaus.models", "danaus.ssm", "danaus.ssm.convert"]
-MODULES = ["danaus", "danaus.hippo", "danaus.models", "danaus.ssm", "danaus.ssm.gradient"]
+MODULES = ["danaus", "danaus.hippo", "danaus.models", "danaus.ssm", "danaus.ssm.convert", "danaus.ssm.gradient"]
 
 SIGNATURES = {
     "danaus.load": "(path)",
@@ -51,13 +50,47 @@ SIGNATURES = {
     "danaus.ssm.S4D.prefill": "(self, u, *, threads=1)",
     "danaus.ssm.S4D.check": "(self, length=None)",
     "danaus.ssm.S4D.from_state_space": "(a, b, c, d=0.0, dt=1.0, *, method='zoh')",
+    "danaus.ssm.TransferFunction": "(b, a, h0)",
+    "danaus.ssm.TransferFunction.__call__": "(self, u, *, out=None, threads=1)",
+    "danaus.ssm.TransferFunction.kernel": "(self, length, dtype='float32', *, out=None, threads=1)",
+    "danaus.ssm.TransferFunction.convolve": "(self, u, *, threads=1)",
+    "danaus.ssm.TransferFunction.stream": "(self, batch=None, dtype='float32')",
+    "danaus.ssm.TransferFunction.prefill": "(self, u, *, threads=1)",
+    "danaus.ssm.TransferFunction.stream_after": "(self, u, y, *, threads=1)",
+    "danaus.ssm.TransferFunction.truncated": "(self, length)",
+    "danaus.ssm.TransferFunction.check": "(self, length=None)",
+    "danaus.ssm.TransferFunction.from_truncated": "(b, a, h0, length, *, quirks=True)",
+    "danaus.ssm.TransferFunction.from_state_space": "(A, B, C, D)",
+    "danaus.ssm.TransferFunction.to_state_space": "(self)",
+    "danaus.ssm.TransferFunction.poles": "(self)",
+    "danaus.ssm.TransferFunction.is_stable": "(self)",
+    "danaus.ssm.TransferFunction.to_modal": "(self)",
+    "danaus.ssm.TransferFunction.reduce": "(self, order)",
+    "danaus.ssm.S4": "(lambda_, p, b, c, d, dt, *, method='bilinear', q=None)",
+    "danaus.ssm.S4.__call__": "(self, u, *, out=None, threads=1)",
+    "danaus.ssm.S4.kernel": "(self, length, dtype='float32', *, out=None, threads=1)",
+    "danaus.ssm.S4.convolve": "(self, u, *, threads=1)",
+    "danaus.ssm.S4.stream": "(self, batch=None, dtype='float32')",
+    "danaus.ssm.S4.prefill": "(self, u, *, threads=1)",
+    "danaus.ssm.S4.check": "(self, length=None)",
+    "danaus.ssm.S4.resample": "(self, rate)",
+    "danaus.ssm.S4.from_truncated": ("(lambda_, p, b, c, d, dt, length, *, method='bilinear', q=None, threads=1)"),
+    "danaus.ssm.S4.truncated_kernel": "(lambda_, p, b, c, dt, length, *, q=None, threads=1)",
+    "danaus.ssm.S5": "(lambda_, b, c, d, dt, *, method='zoh')",
+    "danaus.ssm.S5.__call__": "(self, u, *, out=None, threads=1)",
+    "danaus.ssm.S5.kernel": "(self, length, dtype='float32', *, out=None, threads=1)",
+    "danaus.ssm.S5.convolve": "(self, u)",
+    "danaus.ssm.S5.stream": "(self, batch=None, dtype='float32')",
+    "danaus.ssm.S5.prefill": "(self, u, *, threads=1)",
+    "danaus.ssm.S5.check": "(self, length=None)",
+    "danaus.ssm.S5.resample": "(self, rate)",
     "danaus.ssm.Stream.step": "(self, u, out=None)",
     "danaus.ssm.Stream.run": "(self, u, *, out=None, threads=1)",
     "danaus.ssm.causal_convolve": "(u, k, *, axis=-2, out=None, threads=1)",
     "danaus.ssm.correlate": "(u, k, *, axis=-2, out=None, threads=1)",
+    "danaus.ssm.ConvolutionStream": "(k, batch=None)",
     "danaus.ssm.Convolution": "(k, *, backward=None, length=None, threads=1)",
     "danaus.ssm.Convolution.__call__": "(self, u, *, axis=-2, out=None, threads=1)",
-    "danaus.ssm.causal_convolve": "(u, k, *, out=None, threads=1)",
     "danaus.ssm.gradient.causal_convolve_vjp": "(u, k, grad, *, out=None, threads=1)",
     "danaus.ssm.gradient.dplr_kernel_vjp": "(lambda_, p, b, c, dt, dk, *, q=None, threads=1)",
     "danaus.ssm.gradient.kernel_vjp": "(layer, dk, *, threads=1)",
@@ -166,7 +199,7 @@ def test_examples_run(name):
     assert sum(result.failed for result in results) == 0 < sum(result.attempted for result in results)
 
 
-@pytest.mark.parametrize("name", ["convert", "diagonal", "gradients", "legs", "network"])
+@pytest.mark.parametrize("name", ["convert", "diagonal", "dplr", "gradients", "legs", "mimo", "network", "transfer"])
 def test_examples_of_the_references_run(name):
     module = importlib.import_module(f"reference.{name}")
     result = doctest.testmod(module)

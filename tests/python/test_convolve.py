@@ -9,7 +9,7 @@ import scipy.signal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from danaus.ssm import Convolution, causal_convolve, correlate
+from danaus.ssm import Convolution, ConvolutionStream, causal_convolve, correlate
 from helpers import LAYOUTS, laid_out, same_bits
 from reference import diagonal
 
@@ -184,3 +184,59 @@ def test_refusals():
         Convolution(k)(u.astype(float))
     with pytest.raises(TypeError, match="out must be a writable float32 array, C-contiguous or with its last two axes"):
         Convolution(k)(u, out=np.zeros((18, 3), "float32")[::2])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("taps", [0, 1, 2, 31, 32, 33, 64, 65, 129, 1000, 2049, 2051, 5000])
+def test_streams_are_the_convolution(dtype, taps):
+    """Lengths on both sides of every size at which another product begins."""
+    channels, length = (3, 12000) if taps > 2000 else (18, 3 * taps + 200)
+    u, k = noise((length, channels), dtype), noise((channels, taps), dtype, 1)
+    truth = scipy.signal.fftconvolve(u.astype(float), k.astype(float).T, axes=0)[:length] if taps else 0 * u
+    stream = ConvolutionStream(k)
+    y = stream.run(u)
+    assert y.dtype == dtype
+    limit = bound(u, k) + bound(u.astype(float), k.astype(float))
+    assert (np.abs(y - truth) <= limit).all()
+    stream.reset()
+    pieces, t, rng = [], 0, np.random.default_rng(2)
+    while t < length:
+        step = int(rng.integers(1, 400))
+        pieces.append(stream.run(u[t : t + step]) if step > 5 else stream.step(u[t])[None])
+        t += len(pieces[-1])
+        if t % 7 == 0:  # saved and resumed, copied
+            state = stream.state
+            stream = ConvolutionStream(k) if t % 2 else stream.copy()
+            stream.state = state
+    assert same_bits(np.concatenate(pieces), y)
+
+
+@given(taps=st.integers(0, 300), channels=st.integers(1, 20), length=st.integers(0, 400), batch=st.integers(1, 3))
+def test_a_batch_of_streams_is_each_of_them(taps, channels, length, batch):
+    u, k = noise((batch, length, channels), "float32"), noise((channels, taps), "float32", 1)
+    stream = ConvolutionStream(k, batch)
+    y = stream.run(u, threads=2)
+    for b in range(batch):
+        assert same_bits(ConvolutionStream(k).run(u[b]), y[b])
+        assert length == 0 or (np.abs(y[b] - diagonal.convolve(k, u[b])) <= bound(u[b], k)).all()
+    state = stream.state
+    one = stream.step(u[:, 0]) if length else np.zeros((batch, channels))
+    stream.state = state
+    assert same_bits(stream.step(u[:, 0]), one) if length else True
+
+
+def test_refusals_of_streams():
+    k = noise((3, 4), "float32")
+    with pytest.raises(ValueError, match="batch must be at least 1, is 0"):
+        ConvolutionStream(k, 0)
+    with pytest.raises(ValueError, match=r"u must have shape \(3,\), has \(4,\)"):
+        ConvolutionStream(k).step(np.zeros(4, "float32"))
+    with pytest.raises(ValueError, match=r"k must have shape \(channels, taps\)"):
+        ConvolutionStream(k[0])
+    stream = ConvolutionStream(k)
+    with pytest.raises(ValueError, match="state must have shape"):
+        stream.state = np.zeros(5, "float32")
+    damaged = stream.state
+    damaged[:4] = np.nan  # no place a sample could be written to is taken from a state unchecked
+    with pytest.raises(ValueError, match="state"):
+        stream.state = damaged

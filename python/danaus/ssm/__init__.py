@@ -5,10 +5,25 @@ Time is axis -2, channels are last: ``(..., L, H)``. The element type that goes 
 
 from __future__ import annotations
 
-from . import convert
-from . import gradient
+from . import convert, gradient
 from .common import Report, Stream
-from .convolution import Convolution, causal_convolve, correlate
+from .convolution import Convolution, ConvolutionStream, causal_convolve, correlate
 from .diagonal import S4D
+from .dplr import S4
+from .mimo import S5
+from .transfer import TransferFunction
 
-__all__ = ["Convolution", "Report", "S4D", "Stream", "causal_convolve", "convert", "correlate", "gradient"]
+__all__ = [
+    "S4",
+    "S4D",
+    "S5",
+    "Convolution",
+    "ConvolutionStream",
+    "Report",
+    "Stream",
+    "TransferFunction",
+    "causal_convolve",
+    "convert",
+    "correlate",
+    "gradient",
+]

@@ -132,7 +132,7 @@ DANAUS_KERNEL void filter(const ConvolutionPlan<T>& plan, std::size_t first, std
 /// Coefficients through a filter: forth, times the spectrum, back. im: null or where imaginary parts go.
 template <class T>
 [[gnu::noinline]] DANAUS_KERNEL void pass_through(const RingPlan<T>& ring, Coefficients<const T> from, const T* values,
-                                                  T* work, Coefficients<T> to, T* im, bool past_cache) noexcept {
+                                                  T* work, Coefficients<T> to, T* im, Handover how) noexcept {
   constexpr std::size_t row = 2 * lanes<T>;
   enter_rows(ring, from, static_cast<const T*>(nullptr), work);
   for (std::size_t q = 0; q < ring.top; ++q) {
@@ -146,7 +146,7 @@ template <class T>
       transform_block<false>(ring, 0, block);
     }
   }
-  leave_rows(ring, static_cast<const T*>(work), T(1), to, im, past_cache);
+  leave_rows(ring, static_cast<const T*>(work), T(1), to, im, how);
 }
 
 /// Whether rows of y may be written past the caches: larger than these, whole registers apart.
@@ -187,11 +187,13 @@ DANAUS_KERNEL void convolve(const ConvolutionPlan<T>& plan, std::size_t first, s
       const T* const copy = stage + i * staged_size(ring);
       const Coefficients<const T> from = copied ? staged(ring, u.extent(0), copy) : in_place(ring, g * lanes<T>, u);
       if (stands_ready(ring, g * lanes<T>, y)) {
-        pass_through(ring, from, values, work, in_place(ring, g * lanes<T>, y), static_cast<T*>(nullptr), past_cache);
+        pass_through(ring, from, values, work, in_place(ring, g * lanes<T>, y), static_cast<T*>(nullptr),
+                     past_cache ? Handover::past_cache : Handover::store);
       } else {
         Workspace more = rest;
         T* const out = more.take<T>(staged_size(ring));
-        pass_through(ring, from, values, work, staged(ring, y.extent(0), out), static_cast<T*>(nullptr), false);
+        pass_through(ring, from, values, work, staged(ring, y.extent(0), out), static_cast<T*>(nullptr),
+                     Handover::store);
         scatter(ring, g * lanes<T>, out, y);
       }
     }
@@ -244,7 +246,7 @@ DANAUS_KERNEL void convolve_on(const ConvolutionPlan<T>& plan, std::size_t first
         from = staged(ring, count, static_cast<const T*>(re));
       }
       const Coefficients<T> whole = staged(ring, ring.points(), re);
-      pass_through(ring, from, spectra + g * plan.body->spectrum_size(), work, whole, im, false);
+      pass_through(ring, from, spectra + g * plan.body->spectrum_size(), work, whole, im, Handover::store);
       advance_carry(ring, count, re, im, carry + g * plan.carry_size());
       scatter(ring, g * lanes<T>, re, y.rows(t, count));
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <danaus/fft/convolve.hpp>
+#include <danaus/fft/online.hpp>
 
 namespace danaus {
 
@@ -19,13 +19,14 @@ struct FftKernels {
                    View<T, 2> y, Workspace) noexcept;
   void (*convolve_on)(const ConvolutionPlan<T>&, std::size_t first, std::size_t last, View<const T, 2> u,
                       const T* spectra, T* carry, View<T, 2> y, Workspace) noexcept;
+  void (*online_step)(const OnlinePlan<T>&, const T* u, T* state, T* y, Workspace) noexcept;
 };
 
 inline namespace DANAUS_ISA {
 
 template <class T>
 constexpr FftKernels<T> fft_kernels() noexcept {
-  return {ring_radix, &spectrum<T>, &coefficients<T>, &filter<T>, &convolve<T>, &convolve_on<T>};
+  return {ring_radix, &spectrum<T>, &coefficients<T>, &filter<T>, &convolve<T>, &convolve_on<T>, &online_step<T>};
 }
 
 }  // namespace DANAUS_ISA

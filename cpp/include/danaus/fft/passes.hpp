@@ -263,11 +263,18 @@ DANAUS_INLINE void enter(const RingPlan<T>& plan, Coefficients<const T> from, co
   }
 }
 
-/// The last pass back, from `work` to coefficients, times `scale`. `to` takes real parts, `im` (may be null)
-/// imaginary ones. `past_cache`: real parts bypass the caches, see simd::store_past_cache.
+/// How the last pass back hands over its results.
+enum class Handover : unsigned char {
+  store,          ///< real parts to their place; imaginary ones, too, where there is one
+  past_cache,     ///< the same, real parts bypassing the caches, see simd::store_past_cache
+  add_imaginary,  ///< imaginary parts only, added to what stands there
+};
+
+/// The last pass back, from `work` to coefficients, times `scale`: `to` is the place of real parts, `im` (may be null)
+/// that of imaginary ones.
 template <std::size_t R, class T>
 DANAUS_INLINE void leave(const RingPlan<T>& plan, const T* work, T scale, Coefficients<T> to, T* im,
-                         bool past_cache) noexcept {
+                         Handover how) noexcept {
   using V = simd::native<T>;
   constexpr std::size_t row = 2 * lanes<T>;
   const std::size_t pitch = plan.pitch() * row, across = to.stride * plan.block;
@@ -283,13 +290,18 @@ DANAUS_INLINE void leave(const RingPlan<T>& plan, const T* work, T scale, Coeffi
       simd::unrolled<R>([&](auto j) {
         if (j < live) {
           const V c(scale * turns[2 * j]), s(scale * turns[2 * j + 1]);
-          const V re = fma(x[j].im, s, x[j].re * c);
-          if (past_cache) {
-            simd::store_past_cache(re, to.data + here + j * across + lane);
+          const std::size_t at = here + j * across + lane;
+          if (how == Handover::add_imaginary) {
+            simd::store(fnma(x[j].re, s, fma(x[j].im, c, simd::load<V>(im + at))), im + at);
           } else {
-            simd::store(re, to.data + here + j * across + lane);
+            const V re = fma(x[j].im, s, x[j].re * c);
+            if (how == Handover::past_cache) {
+              simd::store_past_cache(re, to.data + at);
+            } else {
+              simd::store(re, to.data + at);
+            }
+            if (im != nullptr) simd::store(fnma(x[j].re, s, x[j].im * c), im + at);
           }
-          if (im != nullptr) simd::store(fnma(x[j].re, s, x[j].im * c), im + here + j * across + lane);
         }
       });
     }
@@ -323,8 +335,8 @@ template <class T>
 }
 template <class T>
 [[gnu::noinline]] DANAUS_KERNEL void leave_rows(const RingPlan<T>& plan, const T* work, T scale, Coefficients<T> to,
-                                                T* im, bool past_cache) noexcept {
-  with_top(plan.top, [&](auto R) { leave<R>(plan, work, scale, to, im, past_cache); });
+                                                T* im, Handover how) noexcept {
+  with_top(plan.top, [&](auto R) { leave<R>(plan, work, scale, to, im, how); });
 }
 
 }  // namespace DANAUS_ISA

@@ -79,7 +79,7 @@ DANAUS_KERNEL void coefficients(const RingPlan<T>& plan, std::size_t first, cons
     finish_rows<false>(plan, q * plan.block, plan.block, block);
     transform_block<false>(plan, 0, block);
   }
-  leave_rows(plan, static_cast<const T*>(work), scale, staged(plan, x.extent(0), re), im, false);
+  leave_rows(plan, static_cast<const T*>(work), scale, staged(plan, x.extent(0), re), im, Handover::store);
   scatter(plan, first, re, x);
   if (im != nullptr) scatter(plan, first, im, *x_im);
 }

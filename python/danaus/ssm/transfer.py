@@ -1,0 +1,349 @@
+"""Rational transfer functions: the state-free form of state-space layers (RTF)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _core
+from .._arrays import ComplexArray, FloatArray, float_array, float_dtype, thread_count
+from .common import Report, Stream
+from .convolution import ConvolutionStream, causal_convolve
+from .trained import FilteredStream, Filters, coefficients, infinite_numerator
+
+_TOLERANCE = 2e-6
+"""Of the largest output: what float32 may lose against double precision before states become double."""
+
+
+@dataclass(frozen=True, eq=False)
+class TransferFunction:
+    """Rational transfer functions, one a channel (Parnichkun et al. 2024, RTF).
+
+    ``H(z) = h0 + (b_1 z^-1 + ... + b_N z^-N) / (1 + a_1 z^-1 + ... + a_N z^-N)``: the output is ``h0 u`` plus the
+    answer of a recurrence of order N, for sequences of any length.
+
+    Parameters
+    ----------
+    b : float ``(H, N)``
+    a : float ``(H, N)``, or ``(num_a, N)``: channel h has the denominator ``h // (H // num_a)``
+    h0 : float ``(H,)``, the feedthrough
+
+    Set-up is done in double precision. Kernels are right to 1e-7 (float32), 1e-11 (float64) of their largest value
+    where the coefficients are well conditioned, whatever the length. Sequences run in the transposed direct form II.
+    In float32 the states are double where that form would lose more than 2e-6 of the largest output in float (a trial
+    finds out when the layer is first used; ``check()`` tells). How a sequence is cut changes no bit. Inputs below 1e-18
+    count as silence. Raises ``ValueError`` for wrong shapes and values that are not finite.
+
+    >>> system = TransferFunction([[1.0]], [[-0.5]], [2.0])
+    >>> system.kernel(4)
+    array([[2.  , 1.  , 0.5 , 0.25]], dtype=float32)
+    >>> stream = system.stream()
+    >>> [float(stream.step(np.array([u], np.float32))[0]) for u in (1.0, 0.0, 0.0)]
+    [2.0, 1.0, 0.5]
+    """
+
+    b: FloatArray
+    a: FloatArray
+    h0: FloatArray
+
+    _trained: ClassVar[Filters | None] = None
+
+    def __post_init__(self) -> None:
+        where = "ssm.TransferFunction"
+        b, a, h0 = coefficients(where, self.b, self.a, self.h0)
+        for name, value in (("b", b), ("a", a), ("h0", h0)):
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def from_truncated(
+        cls, b: npt.ArrayLike, a: npt.ArrayLike, h0: npt.ArrayLike, length: int, *, quirks: bool = True
+    ) -> TransferFunction:
+        """The system that an RTF layer trained at ``length`` samples stands for.
+
+        Such a layer's kernel is the first ``length`` samples of ``irfft(h0 + B / A)`` over P points, a periodic
+        repetition of a response that never ends: with ``quirks`` P is ``length`` rounded up to even, coefficients
+        beyond P are ignored and sample 0 contains what wraps around to it, as in the published code; without, P is
+        ``length`` and sample 0 is ``h0``. The result has that kernel over the trained length, found without solving
+        anything, and goes on beyond it.
+
+        A channel with poles on or outside the unit circle, or whose recurrence loses more than 1e-7 of the kernel's
+        largest value, has no such continuation: it stays a filter of ``length`` taps (``check()`` names it), and its
+        kernel is 0 beyond.
+
+        >>> system = TransferFunction.from_truncated([[0.5]], [[-0.5]], [1.0], 4)
+        >>> bool(np.allclose(system.kernel(3, "float64"), np.fft.irfft(1 + np.fft.rfft([0, 0.5, 0, 0])
+        ...                                                            / np.fft.rfft([1, -0.5, 0, 0]))[:3]))
+        True
+        """
+        where = "ssm.from_truncated"
+        b, a, h0 = coefficients(where, b, a, h0)
+        if length < 1:
+            raise ValueError(f"{where}: length must be at least 1, is {length}")
+        from .convert import is_stable
+
+        stable = np.repeat(is_stable(a), len(b) // len(a))
+        numerator, through, filters = infinite_numerator(where, b, a, h0, length, stable, quirks)
+        system = cls(numerator, a, through)
+        object.__setattr__(system, "_trained", filters)
+        return system
+
+    @classmethod
+    def from_state_space(
+        cls, A: npt.ArrayLike, B: npt.ArrayLike, C: npt.ArrayLike, D: npt.ArrayLike
+    ) -> TransferFunction:
+        """The transfer functions of ``x_t = A x_{t-1} + B u_{t-1}``, ``y_t = C x_t + D u_t``; see ``convert``."""
+        from .convert import state_space_to_transfer
+
+        b, a, h0 = state_space_to_transfer(A, B, C, D)
+        return cls(b, a, h0)
+
+    def to_state_space(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+        """``(A, B, C, D)`` of each channel: the companion form of the coefficients."""
+        from .convert import transfer_to_state_space
+
+        a, b, c, d = transfer_to_state_space(self.b, self._every_a, self.h0)
+        return a, b, c, d
+
+    def poles(self) -> ComplexArray:
+        """The poles, complex ``(H, N)``."""
+        from .convert import poles
+
+        return np.repeat(poles(self.a), len(self.b) // len(self.a), axis=0)
+
+    def is_stable(self) -> npt.NDArray[np.bool_]:
+        """Whether all poles of a channel lie inside the unit circle, ``(H,)``; certified, not by finding them."""
+        from .convert import is_stable
+
+        return np.repeat(is_stable(self.a), len(self.b) // len(self.a))
+
+    def to_modal(self) -> tuple[ComplexArray, ComplexArray]:
+        """``(poles, residues)``, complex ``(H, N)``: the kernel is ``sum_i residues_i poles_i**(n - 1)`` from n = 1."""
+        from .convert import transfer_to_modal
+
+        poles, residues = transfer_to_modal(self.b, self._every_a)
+        return poles, residues
+
+    def reduce(self, order: int) -> tuple[TransferFunction, FloatArray]:
+        """A system of ``order`` close to this one, and the bound of its error, ``(H,)``."""
+        from .convert import reduce_transfer
+
+        b, a, h0, bound = reduce_transfer(self.b, self._every_a, self.h0, order)
+        return TransferFunction(b, a, h0), bound
+
+    @property
+    def _every_a(self) -> FloatArray:
+        """The denominator of every channel, ``(H, N)``."""
+        return np.repeat(self.a, len(self.b) // len(self.a), axis=0)
+
+    @cached_property
+    def _recurrent(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """``b, a, h0`` of what runs as a recurrence: nothing in the channels that are filters."""
+        if self._trained is None:
+            return self.b, self.a, self.h0
+        b, a, h0 = self.b.copy(), self._every_a.copy(), self.h0.copy()
+        for part in (b, a, h0):
+            part[self._trained.channels] = 0
+        return b, a, h0
+
+    @cached_property
+    def _layers(self) -> dict[str, Any]:
+        return {}
+
+    def _packed(self, kind: str) -> Any:
+        """The packed layer of a kind, made once."""
+        if kind not in self._layers:
+            self._layers[kind] = getattr(_core, kind)(*self._recurrent)
+        return self._layers[kind]
+
+    @cached_property
+    def _float_errors(self) -> FloatArray:
+        """What float states lose against double ones, relative to the largest output of a channel, ``(H,)``.
+
+        Tried on noise around 1. Responses that last longer than the trial collect more: 16 times as much is assumed.
+        """
+        channels, order = self.b.shape
+        count = int(np.clip((1 << 28) // (channels * (order + 8)), 512, 4096))
+        u = np.random.default_rng(0).standard_normal((count, 1)).astype(np.float32) + np.float32(1)
+        u = np.ascontiguousarray(np.broadcast_to(u, (count, channels)))
+        single, double = self._packed("Transfer32").scan(u), self._packed("TransferMixed").scan(u)
+        k = np.abs(_core.transfer_kernel32(*self._recurrent, count))
+        lasting = k[:, count // 2 :].max(1) > 1e-3 * k.max(1)
+        with np.errstate(all="ignore"):
+            largest = np.abs(double).max(0)
+            errors: FloatArray = np.abs(single - double).max(0) / np.where(largest > 0, largest, 1)
+        return errors * np.where(lasting, 16, 1)
+
+    @property
+    def _condition(self) -> FloatArray:
+        """|a|_1 / min |A| on the unit circle, ``(H,)``: what rounding is multiplied by, at most."""
+        points = 1 << max(12, int(16 * self.a.shape[1]).bit_length())
+        size, least = 1 + np.abs(self.a).sum(1), np.empty(len(self.a))
+        for i, row in enumerate(self.a):
+            least[i] = np.abs(np.fft.rfft(np.concatenate([[1.0], row]), points)).min()
+        condition: FloatArray = np.repeat(size / np.maximum(least, 1e-300), len(self.b) // len(self.a))
+        return condition
+
+    @cached_property
+    def _sensitive(self) -> npt.NDArray[np.bool_]:
+        """The channels where float loses too much; overflow counts."""
+        sensitive: npt.NDArray[np.bool_] = ~(self._float_errors <= _TOLERANCE)
+        return sensitive
+
+    def _layer(self, dtype: np.dtype[Any]) -> Any:
+        if dtype.itemsize == 8:
+            return self._packed("Transfer64")
+        return self._packed("TransferMixed" if self._sensitive.any() else "Transfer32")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if k != "_layers"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for value in (*state.values(), *(state.get("_trained") or ())):
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False
+        self.__dict__.update(state)
+
+    def kernel(
+        self, length: int, dtype: npt.DTypeLike = "float32", *, out: FloatArray | None = None, threads: int = 1
+    ) -> FloatArray:
+        """The impulse response ``(H, length)``: ``h0``, then that of b / a; 2 H N ``length`` flop, no transform."""
+        where = "ssm.kernel"
+        if length < 0:
+            raise ValueError(f"{where}: length must not be negative, is {length}")
+        make = _core.transfer_kernel32 if float_dtype(where, "dtype", dtype).itemsize == 4 else _core.transfer_kernel64
+        k: FloatArray = make(*self._recurrent, length, out, thread_count(where, threads))
+        if self._trained is not None:
+            kept = self._trained.kernels[:, :length]
+            k[self._trained.channels, : kept.shape[1]] = kept
+        return k
+
+    def __call__(self, u: FloatArray, *, out: FloatArray | None = None, threads: int = 1) -> FloatArray:
+        """The layer over whole sequences ``(..., L, H)``: the bits of single steps, but where channels are filters."""
+        where = "ssm.TransferFunction"
+        u, threads = float_array(where, "u", u), thread_count(where, threads)
+        filtered = self._filtered(u, threads)
+        y: FloatArray = self._layer(u.dtype).scan(u, out=out, threads=threads)
+        if self._trained is not None:
+            y[..., self._trained.channels] = filtered
+        return y
+
+    def _filtered(self, u: FloatArray, threads: int) -> FloatArray | None:
+        """The channels that are filters of the trained length."""
+        if self._trained is None or u.ndim < 2 or u.shape[-1] != len(self.b):
+            return None
+        kernels = np.ascontiguousarray(self._trained.kernels[:, : u.shape[-2]], u.dtype)
+        return causal_convolve(np.ascontiguousarray(u[..., self._trained.channels]), kernels, threads=threads)
+
+    def convolve(self, u: FloatArray, *, threads: int = 1) -> FloatArray:
+        """The same as ``__call__`` by convolution with the kernel: the form it was trained in."""
+        u = float_array("ssm.convolve", "u", u)
+        kernel = self.kernel(u.shape[-2] if u.ndim >= 2 else 0, u.dtype, threads=threads)
+        return causal_convolve(u, kernel, threads=threads)
+
+    def stream(self, batch: int | None = None, dtype: npt.DTypeLike = "float32") -> Stream:
+        """A stream from the beginning, of one sequence or of ``batch``."""
+        if batch is not None and batch < 1:
+            raise ValueError(f"ssm.stream: batch must be at least 1, is {batch}")
+        kind = float_dtype("ssm.stream", "dtype", dtype)
+        stream: Stream = self._layer(kind).stream(batch)
+        if self._trained is None:
+            return stream
+        filters = ConvolutionStream(np.ascontiguousarray(self._trained.kernels, kind), batch)
+        return FilteredStream(stream, filters, self._trained.channels)
+
+    def prefill(self, u: FloatArray, *, threads: int = 1) -> tuple[FloatArray, Stream]:
+        """``(y, stream)``: a prompt ``(L, H)`` or ``(batch, L, H)`` and the stream that goes on after it."""
+        u = _prompt("ssm.prefill", "u", u)
+        stream = self.stream(None if u.ndim == 2 else u.shape[0], u.dtype)
+        return stream.run(u, threads=thread_count("ssm.prefill", threads)), stream
+
+    def stream_after(self, u: FloatArray, y: FloatArray, *, threads: int = 1) -> Stream:
+        """The stream that goes on after inputs ``u`` whose outputs ``y`` are known, by a convolution say.
+
+        ``(L, H)`` or ``(batch, L, H)``, whole sequences or at least their last N samples; 2 H N^2 flop.
+        """
+        where = "ssm.stream_after"
+        if self._trained is not None:
+            raise ValueError(
+                f"{where}: every channel must have a recurrence, but channels {_some(self._trained.channels)} are "
+                f"filters of {self._trained.kernels.shape[1]} taps; use prefill"
+            )
+        u, y = _prompt(where, "u", u), float_array(where, "y", y)
+        stream = self.stream(None if u.ndim == 2 else u.shape[0], u.dtype)
+        stream.state = self._layer(u.dtype).state_after(u, y, thread_count(where, threads))
+        return stream
+
+    def truncated(self, length: int) -> FloatArray:
+        """The numerator ``(H, N)`` an RTF layer of ``length`` samples would have: ``from_truncated`` undoes it.
+
+        Its response ``h_n``, repeated with period ``length``, is ``sum_m h_{n + m length}`` of this system's. Meant for
+        even lengths; ``h0`` stays as it is.
+        """
+        if length < 1:
+            raise ValueError(f"ssm.truncated: length must be at least 1, is {length}")
+        truncated: FloatArray = _core.truncate_numerator(self.b, self.a, length)
+        return truncated
+
+    def check(self, length: int | None = None) -> Report:
+        """Poles, stability, the form chosen and why, and the step against the convolution over ``length`` samples."""
+        moduli = np.abs(self.poles())
+        radius = float(moduli.max())
+        outside = np.flatnonzero(moduli.max(1) >= 1)
+        count = 1024 if length is None else length
+        u = np.random.default_rng(0).standard_normal((count, len(self.b))).astype(np.float32)
+        stepped, convolved = self(u), self.convolve(u.astype(np.float64))
+        largest = float(np.abs(convolved).max(initial=0)) or 1.0
+        form = "scan, states in double precision" if self._sensitive.any() else "scan"
+        notes = []
+        if self._sensitive.any():
+            worst = float(np.nanmax(np.where(np.isfinite(self._float_errors), self._float_errors, np.inf)))
+            notes.append(
+                f"float32 states would lose up to {worst:.1g} of the output in channels "
+                f"{_some(np.flatnonzero(self._sensitive))}"
+            )
+        digits = -np.log10(np.maximum(2.0**-53 * self._condition, 2.0**-53))
+        if (poor := np.flatnonzero(digits < 7)).size:
+            notes.append(
+                f"the coefficients of channels {_some(poor)} are ill conditioned (clustered poles): double precision "
+                f"keeps {max(int(digits.min()), 0)} digits of their responses; keep such systems in state-space form"
+            )
+        if self._trained is not None:
+            channels, kernels, unstable = self._trained
+            form += f"; {len(channels)} channels as filters of {kernels.shape[1]} taps"
+            outside = np.union1d(outside, unstable)
+            lost = np.setdiff1d(channels, unstable)
+            if len(unstable):
+                notes.append(
+                    f"channels {_some(unstable)} have poles outside the unit circle: exact over the trained "
+                    f"{kernels.shape[1]} samples only"
+                )
+            if len(lost):
+                notes.append(f"channels {_some(lost)} lose more than 1e-7 as a recurrence in double precision")
+        elif len(outside):
+            notes.append(f"channels {_some(outside)} grow without bound")
+        return Report(
+            system="TransferFunction",
+            channels=len(self.b),
+            modes=self.b.shape[1],
+            radius=radius,
+            memory=float(-1 / np.log(radius)) if 0 < radius < 1 else (0.0 if radius == 0 else np.inf),
+            unstable=tuple(outside.tolist()),
+            difference=float(np.abs(stepped - convolved).max(initial=0)) / largest,
+            evaluation=form,
+            notes=tuple(notes),
+        )
+
+
+def _prompt(where: str, name: str, u: FloatArray) -> FloatArray:
+    u = float_array(where, name, u)
+    if u.ndim not in (2, 3):
+        raise ValueError(f"{where}: {name} must have shape (L, H) or (batch, L, H), has {u.shape}")
+    return u
+
+
+def _some(channels: npt.NDArray[np.intp]) -> str:
+    return ", ".join(map(str, channels[:8].tolist())) + (", ..." if len(channels) > 8 else "")

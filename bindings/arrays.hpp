@@ -12,8 +12,9 @@
 #include <string>
 #include <vector>
 
-#include <danaus/core/buffer.hpp>
 #include <danaus/core/view.hpp>
+
+#include "scratch.hpp"
 
 // The one place where arrays from Python are looked at: type, shape, layout. What passes is a View.
 namespace danaus::bindings {
@@ -38,13 +39,6 @@ std::string dtype_name() {
 
 /// `(2, 3)`
 std::string shape_text(const std::vector<std::size_t>& shape);
-
-/// Holds a T whose default is no value: a vector of them grows without being written.
-template <class T>
-struct Uninitialised {
-  T value;
-  Uninitialised() noexcept {}
-};
 
 /// The shape of an array.
 template <class A>
@@ -117,14 +111,15 @@ class Input {
   std::vector<T> copy_;
 };
 
-/// A new array of the shape, uninitialised; strides in elements, by default those of C.
+/// A new array of the shape, uninitialised, in memory that an earlier one of about its size may have left; strides in
+/// elements, by default those of C.
 template <class T>
 Result<T> make_array(const std::vector<std::size_t>& shape, const std::int64_t* strides = nullptr) {
   std::size_t count = 1;
   for (const std::size_t extent : shape) count *= extent;
-  auto memory = std::make_unique<Buffer<Uninitialised<T>>>(count > 0 ? count : 1);
-  T* const data = &memory->front().value;
-  nb::capsule owner(memory.get(), [](void* p) noexcept { delete static_cast<Buffer<Uninitialised<T>>*>(p); });
+  auto memory = std::make_unique<Scratch>(count * sizeof(T));
+  T* const data = memory->workspace().template take<T>(0);
+  nb::capsule owner(memory.get(), [](void* p) noexcept { delete static_cast<Scratch*>(p); });
   memory.release();
   return Result<T>(data, shape.size(), shape.data(), owner, strides);
 }

@@ -32,71 +32,77 @@ View<const T, 2> taps_of(const Input<T>& k) {
   return {k.data(), {k.shape(1), k.shape(0)}, {1, k.shape(1)}};
 }
 
-/// Kernels at work: their plan, their spectra, and how they are applied.
+/// Kernels at work: their spectra, or few taps themselves, and how they are applied.
 template <class T>
 class Filter {
  public:
-  /// For sequences of `length` samples at a time; backward: taps at negative lags. `memory`: where to write the
-  /// spectra; then only sequences of exactly `length` samples will come.
+  /// For sequences of `length` samples at a time; backward: taps at negative lags. `once`: no others will come.
   Filter(const Input<T>& k, const std::optional<Input<T>>& backward, FilterKind kind, std::size_t length,
-         std::size_t threads, T* memory = nullptr)
-      : channels_(k.shape(0)),
-        plan_(channels_, one_block(backward, kind) ? length : std::min(k.shape(1), length), length, ring<T>) {
-    const std::size_t most = memory == nullptr ? plan_.block() : length;  // further taps do nothing
-    if (memory == nullptr) {
-      owned_.resize(plan_.spectra_size());
-      memory = &owned_.front().value;
+         std::size_t threads, bool once)
+      : channels_(k.shape(0)), taps_(std::min(k.shape(1), length)) {
+    const bool whole = backward.has_value() || kind == FilterKind::correlation;  // some taps act on the future
+    if (!whole && !once) taps_ = k.shape(1);
+    if (!whole && taps_ <= most_direct_taps) {
+      values_.emplace(direct_size<T>(channels_, taps_) * sizeof(T));
+      pack_direct(taps_of(k).rows(0, taps_), values());
+      return;
     }
-    spectra_ = memory;
+    plan_.emplace(channels_, whole ? length : std::min(taps_, length), length, ring<T>);
+    values_.emplace(plan_->spectra_size() * sizeof(T));
     const auto within = [&](const Input<T>& taps) {
       const View<const T, 2> all = taps_of(taps);
-      return all.rows(0, std::min(all.extent(0), most));
+      return all.rows(0, std::min(all.extent(0), once ? length : plan_->block()));  // further ones do nothing
     };
     const View<const T, 2> forward = within(k);
     const View<const T, 2> back = backward ? within(*backward) : forward;
-    in_pieces(plan_.groups(), threads, convolve_workspace_bytes(plan_),
+    in_pieces(plan_->groups(), threads, convolve_workspace_bytes(*plan_),
               [&](std::size_t first, std::size_t last, Workspace scratch) noexcept {
-                kernels().fft<T>().filter(plan_, first, last, forward, backward ? &back : nullptr, kind, memory,
+                kernels().fft<T>().filter(*plan_, first, last, forward, backward ? &back : nullptr, kind, values(),
                                           scratch);
               });
   }
 
   std::size_t channels() const noexcept { return channels_; }
-  const ConvolutionPlan<T>& plan() const noexcept { return plan_; }
+  /// Samples that one transform takes; 0: none is needed.
+  std::size_t block() const noexcept { return plan_ ? plan_->block() : 0; }
+  std::size_t nbytes() const noexcept {
+    return (plan_ ? plan_->spectra_size() : direct_size<T>(channels_, taps_)) * sizeof(T);
+  }
 
   /// All of u, sequence by sequence; the sequences of a group of channels after each other, so that its spectra
   /// are read from memory once.
   void apply(const Sequences<T>& u, const Result<T>& y, std::size_t threads) const {
     if (u.size() == 0) return;
-    const std::size_t batch = u.batch(), bundles = (plan_.groups() + gathered_groups - 1) / gathered_groups;
-    const bool whole = u.length() <= plan_.block();
-    const std::size_t carried = whole ? 0 : plan_.groups() * plan_.carry_size();
-    const std::size_t bytes = convolve_workspace_bytes(plan_) + workspace_size<T>(carried);
+    const auto& run = kernels().fft<T>();
+    const std::size_t groups = (channels_ + lanes<T> - 1) / lanes<T>;
+    const std::size_t batch = u.batch(), bundles = (groups + gathered_groups - 1) / gathered_groups;
+    const bool whole = plan_ && u.length() <= plan_->block();
+    const std::size_t carried = !plan_ || whole ? 0 : groups * plan_->carry_size();
+    const std::size_t bytes =
+        plan_ ? convolve_workspace_bytes(*plan_) + workspace_size<T>(carried) : direct_workspace_bytes<T>(taps_);
     in_pieces(batch * bundles, threads, bytes, [&](std::size_t begin, std::size_t end, Workspace scratch) noexcept {
       T* const carry = scratch.take<T>(carried);
       for (std::size_t i = begin; i < end; ++i) {
         const std::size_t first = i / batch * gathered_groups, b = i % batch;
-        const std::size_t last = std::min(first + gathered_groups, plan_.groups());
-        if (whole) {
-          kernels().fft<T>().convolve(plan_, first, last, u(b), spectra_, sequence(y, b), scratch);
+        const std::size_t last = std::min(first + gathered_groups, groups);
+        if (!plan_) {
+          run.convolve_direct(values(), taps_, first, last, u(b), sequence(y, b), scratch);
+        } else if (whole) {
+          run.convolve(*plan_, first, last, u(b), values(), sequence(y, b), scratch);
         } else {
-          std::fill(carry + first * plan_.carry_size(), carry + last * plan_.carry_size(), T(0));
-          kernels().fft<T>().convolve_on(plan_, first, last, u(b), spectra_, carry, sequence(y, b), scratch);
+          std::fill(carry + first * plan_->carry_size(), carry + last * plan_->carry_size(), T(0));
+          run.convolve_on(*plan_, first, last, u(b), values(), carry, sequence(y, b), scratch);
         }
       }
     });
   }
 
  private:
-  /// Taps that act on the future need the whole sequence in one block.
-  static bool one_block(const std::optional<Input<T>>& backward, FilterKind kind) noexcept {
-    return backward.has_value() || kind == FilterKind::correlation;
-  }
+  T* values() const noexcept { return values_->workspace().template take<T>(0); }
 
-  std::size_t channels_;
-  ConvolutionPlan<T> plan_;
-  Buffer<Uninitialised<T>> owned_;
-  T* spectra_ = nullptr;
+  std::size_t channels_, taps_;
+  std::optional<ConvolutionPlan<T>> plan_;
+  std::optional<Scratch> values_;  ///< spectra or packed taps
 };
 
 FilterKind kind_of(bool correlation) noexcept {
@@ -133,7 +139,7 @@ class Convolver {
     length_ = length;
     any_length_ = !further && !correlation;
     const nb::gil_scoped_release unlocked;
-    filter_.emplace(taps, further, kind_of(correlation), length, threads);
+    filter_.emplace(taps, further, kind_of(correlation), length, threads, false);
   }
 
   Result<T> operator()(const Array& u, const nb::object& out, std::size_t threads) const {
@@ -150,8 +156,8 @@ class Convolver {
     filter_->apply(in, y, threads);
     return y;
   }
-  std::size_t nbytes() const noexcept { return filter_->plan().spectra_size() * sizeof(T); }
-  std::size_t block() const noexcept { return filter_->plan().block(); }
+  std::size_t nbytes() const noexcept { return filter_->nbytes(); }
+  std::size_t block() const noexcept { return filter_->block(); }
 
  private:
   std::optional<Filter<T>> filter_;
@@ -172,10 +178,7 @@ Result<T> convolve_once(const Array& u, const Array& k, const std::optional<Arra
   if (in.size() == 0) return y;
   in.shield_from(where, "u", y);
   const nb::gil_scoped_release unlocked;
-  const ConvolutionPlan<T> size(channels, in.length(), in.length(), ring<T>);
-  Scratch memory(size.spectra_size() * sizeof(T));
-  const Filter<T> filter(taps, further, kind_of(correlation), in.length(), threads,
-                         memory.workspace().template take<T>(size.spectra_size()));
+  const Filter<T> filter(taps, further, kind_of(correlation), in.length(), threads, true);
   filter.apply(in, y, threads);
   return y;
 }

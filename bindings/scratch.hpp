@@ -7,8 +7,8 @@
 
 namespace danaus::bindings {
 
-/// Scratch memory for the duration of a call, uninitialised, from blocks that earlier calls left: page faults would
-/// otherwise cost more than many a kernel. At most 256 MB are kept.
+/// Memory for the duration of a call or of a result, uninitialised, from blocks that earlier ones left: page faults
+/// would otherwise cost more than many a kernel. At most 256 MB in 64 blocks are kept.
 class Scratch {
  public:
   explicit Scratch(std::size_t bytes);

@@ -13,6 +13,7 @@
 #include <danaus/fft/butterfly.hpp>
 #include <danaus/fft/convolve.hpp>
 #include <danaus/fft/convolve_vjp.hpp>
+#include <danaus/fft/direct.hpp>
 #include <danaus/fft/fft_kernels.hpp>
 #include <danaus/fft/gather.hpp>
 #include <danaus/fft/online.hpp>

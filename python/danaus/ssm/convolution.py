@@ -103,7 +103,7 @@ class Convolution:
 
     @property
     def block(self) -> int:
-        """Samples that one transform takes."""
+        """Samples that one transform takes; 0 where the taps are so few that none is needed."""
         return int(self._core.block)
 
 

@@ -52,13 +52,13 @@ struct ConvolutionPlan {
 };
 
 /// Groups whose samples are copied together where they do not stand ready, or stand too far apart.
-inline constexpr std::size_t gathered_groups = 4;
+inline constexpr std::size_t gathered_groups = 2;
 
 /// Scratch of `convolve` and `filter`.
 template <std::floating_point T>
 std::size_t convolve_workspace_bytes(const ConvolutionPlan<T>& plan) noexcept {
   const auto of = [](const RingPlan<T>& ring) {
-    return workspace_size<T>(ring.work_size()) + workspace_size<T>(gathered_groups * staged_size(ring)) +
+    return workspace_size<T>(ring.work_size()) + 2 * workspace_size<T>(gathered_groups * staged_size(ring)) +
            2 * workspace_size<T>(staged_size(ring));
   };
   return std::max(of(*plan.body), plan.tail != nullptr ? of(*plan.tail) : 0);
@@ -182,21 +182,26 @@ DANAUS_KERNEL void convolve(const ConvolutionPlan<T>& plan, std::size_t first, s
     T* const stage = rest.take<T>(count * staged_size(ring));
     const bool copied = !ready || count > 1;
     if (copied) gather(ring, g * lanes<T>, count, u, stage);
-    for (std::size_t i = 0; i < count; ++i, ++g) {
-      const T* const values = spectra + g * plan.body->spectrum_size();
+    // Large results in rows that do not begin at cache lines are written for all these groups together, too.
+    const bool spread = count > 1 && !past_cache && stands_ready(ring, g * lanes<T>, y);
+    T* const out = rest.take<T>(spread ? count * staged_size(ring) : staged_size(ring));
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t here = (g + i) * lanes<T>;
+      const T* const values = spectra + (g + i) * plan.body->spectrum_size();
       const T* const copy = stage + i * staged_size(ring);
-      const Coefficients<const T> from = copied ? staged(ring, u.extent(0), copy) : in_place(ring, g * lanes<T>, u);
-      if (stands_ready(ring, g * lanes<T>, y)) {
-        pass_through(ring, from, values, work, in_place(ring, g * lanes<T>, y), static_cast<T*>(nullptr),
+      const Coefficients<const T> from = copied ? staged(ring, u.extent(0), copy) : in_place(ring, here, u);
+      if (!spread && stands_ready(ring, here, y)) {
+        pass_through(ring, from, values, work, in_place(ring, here, y), static_cast<T*>(nullptr),
                      past_cache ? Handover::past_cache : Handover::store);
-      } else {
-        Workspace more = rest;
-        T* const out = more.take<T>(staged_size(ring));
-        pass_through(ring, from, values, work, staged(ring, y.extent(0), out), static_cast<T*>(nullptr),
-                     Handover::store);
-        scatter(ring, g * lanes<T>, out, y);
+        continue;
       }
+      T* const result = out + (spread ? i * staged_size(ring) : 0);
+      pass_through(ring, from, values, work, staged(ring, y.extent(0), result), static_cast<T*>(nullptr),
+                   Handover::store);
+      if (!spread) scatter(ring, here, static_cast<const T*>(result), y);
     }
+    if (spread) scatter_together(ring, g * lanes<T>, count, static_cast<const T*>(out), y);
+    g += count;
   }
   if (past_cache) simd::settle();
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <danaus/fft/direct.hpp>
 #include <danaus/fft/online.hpp>
 
 namespace danaus {
@@ -19,6 +20,8 @@ struct FftKernels {
                    View<T, 2> y, Workspace) noexcept;
   void (*convolve_on)(const ConvolutionPlan<T>&, std::size_t first, std::size_t last, View<const T, 2> u,
                       const T* spectra, T* carry, View<T, 2> y, Workspace) noexcept;
+  void (*convolve_direct)(const T* packed, std::size_t taps, std::size_t first, std::size_t last, View<const T, 2> u,
+                          View<T, 2> y, Workspace) noexcept;
   void (*online_step)(const OnlinePlan<T>&, const T* u, T* state, T* y, Workspace) noexcept;
 };
 
@@ -26,7 +29,8 @@ inline namespace DANAUS_ISA {
 
 template <class T>
 constexpr FftKernels<T> fft_kernels() noexcept {
-  return {ring_radix, &spectrum<T>, &coefficients<T>, &filter<T>, &convolve<T>, &convolve_on<T>, &online_step<T>};
+  return {ring_radix,   &spectrum<T>,    &coefficients<T>,    &filter<T>,
+          &convolve<T>, &convolve_on<T>, &convolve_direct<T>, &online_step<T>};
 }
 
 }  // namespace DANAUS_ISA

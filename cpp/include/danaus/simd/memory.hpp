@@ -9,7 +9,7 @@ namespace simd {
 
 /// Asks for the cache line `bytes` behind p, soon to be read; it may lie beyond what p points into.
 DANAUS_INLINE void prefetch(const void* p, std::size_t bytes) noexcept {
-  __builtin_prefetch(reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(p) + bytes), 0, 3);
+  __builtin_prefetch(static_cast<const char*>(p) + bytes, 0, 3);
 }
 
 /// Stores lanes without reading what stood there into the caches: for results larger than these, written once.
@@ -18,7 +18,6 @@ template <class T, std::size_t N>
 DANAUS_INLINE void store_past_cache(vec<T, N> x, T* p) noexcept {
 #if defined(__clang__)
   __builtin_nontemporal_store(x.v, reinterpret_cast<typename vec<T, N>::storage*>(p));
-  return;
 #else
 #if defined(__AVX512F__)
   if constexpr (N * sizeof(T) == 64) {
@@ -75,8 +74,8 @@ DANAUS_INLINE void transpose(vec<T, N> (&x)[N]) noexcept {
 
 /// to[j * to_stride + i] = from[i * from_stride + j] for i < rows and j < columns, in square blocks of registers.
 template <class T>
-DANAUS_INLINE void transpose(const T* from, std::size_t from_stride, std::size_t rows, std::size_t columns, T* to,
-                             std::size_t to_stride) noexcept {
+[[gnu::noinline]] DANAUS_KERNEL void transpose(const T* from, std::size_t from_stride, std::size_t rows,
+                                               std::size_t columns, T* to, std::size_t to_stride) noexcept {
   using V = native<T>;
   constexpr std::size_t N = V::size();
   std::size_t i = 0;

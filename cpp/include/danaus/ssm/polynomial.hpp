@@ -8,6 +8,7 @@
 #include <limits>
 #include <numbers>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <danaus/core/complex.hpp>
@@ -35,8 +36,8 @@ inline std::vector<Complex> starting_points(std::span<const double> a) {
   for (std::size_t s = 0; s + 1 < hull.size(); ++s) {
     const auto many = static_cast<double>(hull[s + 1] - hull[s]);
     const double radius = std::exp(std::clamp((height(hull[s]) - height(hull[s + 1])) / many, -690.0, 690.0));
-    for (double j = 0; j < many; ++j) {
-      const double turn = j / many + static_cast<double>(s + 1) / static_cast<double>(n);
+    for (std::size_t j = 0; j < hull[s + 1] - hull[s]; ++j) {
+      const double turn = static_cast<double>(j) / many + static_cast<double>(s + 1) / static_cast<double>(n);
       points.push_back(std::polar(radius, 2 * std::numbers::pi * turn + 0.7));
     }
   }
@@ -173,7 +174,7 @@ inline void pair_conjugates(std::vector<Complex>& z) {
     paired.push_back(upper);
     paired.push_back(std::conj(upper));
   }
-  z = paired;
+  z = std::move(paired);
 }
 
 /// Aberth's steps with P and P' in twice the digits: a root ends as near to the root of the given coefficients
@@ -224,7 +225,7 @@ inline void leja_order(std::vector<Complex>& z) {
       }
     }
   }
-  z = ordered;
+  z = std::move(ordered);
 }
 
 /// The roots of P, N of them: Aberth's iteration from Bini's points, then in twice the digits; exact

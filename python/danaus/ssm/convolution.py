@@ -21,9 +21,9 @@ def causal_convolve(
     """``y[..., t, h] = sum_j k[h, j] u[..., t - j, h]``, the first L samples.
 
     ``u`` ``(..., L, H)`` (with ``axis=-1``: ``(..., H, L)``), ``k`` ``(H, K)`` of the same element type, any K; ``y``
-    has the layout of ``u``, and both layouts are equally fast. By transforms in the ring x^n = i, without zero
-    padding. Accuracy: 1e-7 (float32), 2e-16 (float64) times log2(4 L) |u|_2 |k|_2. For many sequences and one kernel
-    use :class:`Convolution`, which keeps the kernel's transform.
+    has the layout of ``u``; long sequences are somewhat faster as ``(H, L)``. By transforms in the ring x^n = i,
+    without zero padding. Accuracy: 1e-7 (float32), 2e-16 (float64) times log2(4 L) |u|_2 |k|_2. For many sequences and
+    one kernel use :class:`Convolution`, which keeps the kernel's transform.
 
     >>> causal_convolve(np.array([[1.0], [0.0], [2.0]]), np.array([[1.0, 0.5]])).ravel().round(12)
     array([1. , 0.5, 2. ])
@@ -115,10 +115,11 @@ class ConvolutionStream:
     ``state`` is a copy of all that is remembered; put back, it resumes bit for bit. ``reset`` forgets, ``copy`` makes
     an independent stream.
 
-    The cost of a sample grows with log(K)^2, and the work of long products is dealt out over the samples until they
-    are due (relaxed multiplication, Hoeven 2002; FutureFill, 2024), so that none takes much longer than another.
-    Accuracy: that of :func:`causal_convolve`. Memory: about 6 K values a channel for the kernel, which the copies of a
-    stream share, and 7 K for each sequence.
+    The mean cost of a sample grows with log(K)^2. The work of long products is dealt out over the samples until they
+    are due (relaxed multiplication, Hoeven 2002; FutureFill, 2024), which bounds the longest sample but does not level
+    them: 512 channels of 65,536 taps took 2 us in the median, 13 us on average and 1.4 ms at the worst. Accuracy: that
+    of :func:`causal_convolve`. Memory: about 3 K values a channel for the kernel, which the copies of a stream share,
+    and 4 K for each sequence.
 
     >>> stream = ConvolutionStream(np.array([[1.0, 0.5, 0.25]]))
     >>> [float(stream.step(np.array([u]))[0]) for u in (4.0, 0.0, 0.0, 0.0)]

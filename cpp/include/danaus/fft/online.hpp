@@ -51,7 +51,7 @@ std::size_t online_workspace_bytes(const OnlinePlan<T>& plan) noexcept {
   return workspace_size<T>((plan.levels.empty() ? *plan.rings.back() : *plan.levels.back().ring).work_size());
 }
 
-/// Plans for kernels k (taps, channels), any strides. ring(least, slices) makes plans of rings, `spectrum` is that of
+/// Plans for kernels k (taps, channels), any strides. ring(least, alone) makes plans of rings, `spectrum` is that of
 /// fft/transform.hpp, perhaps a dispatcher's choice.
 template <std::floating_point T, class MakeRing, class Spectrum>
 OnlinePlan<T> plan_online(View<const T, 2> k, MakeRing&& ring, Spectrum spectrum) {
@@ -64,13 +64,13 @@ OnlinePlan<T> plan_online(View<const T, 2> k, MakeRing&& ring, Spectrum spectrum
       std::clamp<std::size_t>(std::bit_floor((std::size_t(1) << 19) / (groups * lanes<T>)+1), 64, 2048);
   while (plan.near < plan.taps && plan.near < most) plan.near *= 2;
   for (std::size_t size = direct_samples; size <= plan.near; size *= 2) {
-    plan.rings.push_back(ring(size, 1));
+    plan.rings.push_back(ring(size, false));
     plan.group_spectra += plan.rings.back()->spectrum_size();
   }
   const auto farthest = [&](std::size_t size) { return plan.taps < 2 ? 1 : (plan.taps - 2) / size + 1; };
   for (std::size_t size = plan.near; farthest(size) >= 2; size *= 2) {
     const bool last = farthest(size) <= 5;
-    plan.levels.push_back({size, last ? farthest(size) : 3, ring(size, 1), plan.group_spectra, 0});
+    plan.levels.push_back({size, last ? farthest(size) : 3, ring(size, false), plan.group_spectra, 0});
     plan.group_spectra += (plan.levels.back().farthest - 1) * plan.levels.back().ring->spectrum_size();
     if (last) break;
   }
@@ -143,8 +143,8 @@ template <class T>
 DANAUS_INLINE void near_square(const RingPlan<T>& ring, const T* inputs, const T* values, T* outputs,
                                Workspace scratch) noexcept {
   T* const work = scratch.take<T>(ring.work_size());
-  pass_through(ring, Coefficients<const T>{inputs, lanes<T>, ring.rows}, values, work,
-               Coefficients<T>{nullptr, lanes<T>, ring.rows}, outputs, Handover::add_imaginary);
+  pass_through(ring, Coefficients<const T>{inputs, lanes<T>, ring.points()}, values, work,
+               Coefficients<T>{nullptr, lanes<T>, ring.points()}, outputs, Handover::add_imaginary);
 }
 
 /// work <- work times a spectrum, plus another spectrum times a further one where there is one.
@@ -153,7 +153,7 @@ DANAUS_INLINE void multiply_add(const RingPlan<T>& ring, const T* filter, const 
                                 T* work) noexcept {
   using V = simd::native<T>;
   constexpr std::size_t row = 2 * lanes<T>;
-  for (std::size_t q = 0; q < ring.top; ++q) {
+  for (std::size_t q = 0; q < ring.blocks(); ++q) {
     for (std::size_t m = 0; m < ring.block; ++m) {
       const std::size_t at = (q * ring.block + m) * row;
       T* const p = work + (q * ring.pitch() + m) * row;
@@ -171,7 +171,7 @@ template <class T>
 DANAUS_INLINE void add_product(const RingPlan<T>& ring, const T* block, const T* filter, T* work) noexcept {
   using V = simd::native<T>;
   constexpr std::size_t row = 2 * lanes<T>;
-  for (std::size_t q = 0; q < ring.top; ++q) {
+  for (std::size_t q = 0; q < ring.blocks(); ++q) {
     for (std::size_t m = 0; m < ring.block; ++m) {
       const std::size_t at = (q * ring.block + m) * row;
       T* const p = work + (q * ring.pitch() + m) * row;
@@ -187,7 +187,7 @@ DANAUS_INLINE void add_product(const RingPlan<T>& ring, const T* block, const T*
 template <bool Out, class T>
 DANAUS_INLINE void keep_rows(const RingPlan<T>& ring, T* work, T* kept) noexcept {
   constexpr std::size_t row = 2 * lanes<T>;
-  for (std::size_t q = 0; q < ring.top; ++q) {
+  for (std::size_t q = 0; q < ring.blocks(); ++q) {
     T* const p = work + q * ring.pitch() * row;
     T* const k = kept + q * ring.block * row;
     simd::each<T>(ring.block * row, [&]<class V>(std::size_t i) {
@@ -215,7 +215,7 @@ DANAUS_INLINE void far_square(const OnlinePlan<T>& plan, std::size_t which, std:
   const auto block = [&](std::uint64_t b) { return group + level.blocks + b % blocks * size; };
   if (part == 0) {
     const T* const inputs = group + i * level.size % plan.kept() * lanes<T>;
-    forth(ring, Coefficients<const T>{inputs, lanes<T>, ring.rows}, static_cast<const T*>(nullptr), work);
+    forth(ring, Coefficients<const T>{inputs, lanes<T>, ring.points()}, static_cast<const T*>(nullptr), work);
     if (last || i % 2 == 0) keep_rows<true>(ring, work, block(i));
     if (last) return;
   } else {
@@ -226,11 +226,11 @@ DANAUS_INLINE void far_square(const OnlinePlan<T>& plan, std::size_t which, std:
   if (last) {
     for (std::size_t e = 2; e < blocks && e <= i; ++e) add_product(ring, block(i - e), filter + e * size, work);
   }
-  for (std::size_t q = 0; q < ring.top; ++q) {
+  for (std::size_t q = 0; q < ring.blocks(); ++q) {
     transform_block<false>(ring, 0, work + q * ring.pitch() * 2 * lanes<T>);
   }
   T* const outputs = group + (plan.kept() + (i + 2) * level.size % plan.kept()) * lanes<T>;
-  leave_rows(ring, static_cast<const T*>(work), T(1), Coefficients<T>{nullptr, lanes<T>, ring.rows}, outputs,
+  leave_rows(ring, static_cast<const T*>(work), T(1), Coefficients<T>{nullptr, lanes<T>, ring.points()}, outputs,
              Handover::add_imaginary);
 }
 

@@ -78,6 +78,7 @@ NB_MODULE(_core, m) {
                       std::to_string(DANAUS_VERSION_PATCH);
   m.def("isa", [] { return danaus::kernels().isa; }, "The instruction set in use.");
   danaus::bindings::bind_convolution(m);
+  danaus::bindings::bind_fourier(m);
   danaus::bindings::bind_ssm(m);
   danaus::bindings::bind_gradient(m);
   danaus::bindings::bind_gradient_recurrent(m);

@@ -8,6 +8,7 @@ namespace danaus::bindings {
 using namespace nb::literals;
 
 void bind_convolution(nb::module_& m);
+void bind_fourier(nb::module_& m);
 void bind_ssm(nb::module_& m);
 void bind_dplr(nb::module_& m);
 void bind_mimo(nb::module_& m);

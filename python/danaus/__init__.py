@@ -7,12 +7,12 @@
 (9,)
 
 Areas: :mod:`danaus.models` (trained networks), :mod:`danaus.ssm` (state-space layers),
-:mod:`danaus.hippo` (online memories).
+:mod:`danaus.hippo` (online memories), :mod:`danaus.fft` (Fourier transforms).
 """
 
-from . import hippo, models, ssm
+from . import fft, hippo, models, ssm
 from ._core import isa
 from ._core import version as __version__
 from .models import Model, Report, embedded, load
 
-__all__ = ["Model", "Report", "__version__", "embedded", "hippo", "isa", "load", "models", "ssm"]
+__all__ = ["Model", "Report", "__version__", "embedded", "fft", "hippo", "isa", "load", "models", "ssm"]

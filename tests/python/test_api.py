@@ -16,7 +16,15 @@ import pytest
 
 import danaus
 
-MODULES = ["danaus", "danaus.hippo", "danaus.models", "danaus.ssm", "danaus.ssm.convert", "danaus.ssm.gradient"]
+MODULES = [
+    "danaus",
+    "danaus.fft",
+    "danaus.hippo",
+    "danaus.models",
+    "danaus.ssm",
+    "danaus.ssm.convert",
+    "danaus.ssm.gradient",
+]
 
 SIGNATURES = {
     "danaus.load": "(path)",
@@ -29,6 +37,10 @@ SIGNATURES = {
     "danaus.Model.save": "(self, path)",
     "danaus.models.Stream.step": "(self, frame, out=None)",
     "danaus.models.Stream.run": "(self, u, *, out=None)",
+    "danaus.fft.fft": "(x, n=None, *, axis=-1, out=None, threads=1)",
+    "danaus.fft.ifft": "(x, n=None, *, axis=-1, out=None, threads=1)",
+    "danaus.fft.rfft": "(x, n=None, *, axis=-1, out=None, threads=1)",
+    "danaus.fft.irfft": "(x, n=None, *, axis=-1, out=None, threads=1)",
     "danaus.hippo.transition": "(measure, n)",
     "danaus.hippo.Memory": (
         "(measure='legs', n=64, *, channels=1, theta=None, dt=1.0, method='exact', dtype='float32')"

@@ -15,6 +15,8 @@
 #include <danaus/fft/convolve_vjp.hpp>
 #include <danaus/fft/direct.hpp>
 #include <danaus/fft/fft_kernels.hpp>
+#include <danaus/fft/fourier.hpp>
+#include <danaus/fft/fourier_plan.hpp>
 #include <danaus/fft/gather.hpp>
 #include <danaus/fft/online.hpp>
 #include <danaus/fft/passes.hpp>

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <danaus/fft/direct.hpp>
+#include <danaus/fft/fourier.hpp>
 #include <danaus/fft/online.hpp>
 
 namespace danaus {
@@ -23,14 +24,16 @@ struct FftKernels {
   void (*convolve_direct)(const T* packed, std::size_t taps, std::size_t first, std::size_t last, View<const T, 2> u,
                           View<T, 2> y, Workspace) noexcept;
   void (*online_step)(const OnlinePlan<T>&, const T* u, T* state, T* y, Workspace) noexcept;
+  void (*fourier)(const FourierPlan<T>&, bool back, std::size_t first, Signals<const T> x, Signals<T> y,
+                  Workspace) noexcept;
 };
 
 inline namespace DANAUS_ISA {
 
 template <class T>
 constexpr FftKernels<T> fft_kernels() noexcept {
-  return {ring_radix,   &spectrum<T>,    &coefficients<T>,    &filter<T>,
-          &convolve<T>, &convolve_on<T>, &convolve_direct<T>, &online_step<T>};
+  return {ring_radix,      &spectrum<T>,        &coefficients<T>, &filter<T>, &convolve<T>,
+          &convolve_on<T>, &convolve_direct<T>, &online_step<T>,  &fourier<T>};
 }
 
 }  // namespace DANAUS_ISA

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <utility>
+
 #include <danaus/simd/loop.hpp>
 
 namespace danaus {
@@ -70,6 +72,33 @@ DANAUS_INLINE void transpose(vec<T, N> (&x)[N]) noexcept {
     });
     transpose<Distance / 2>(x);
   }
+}
+
+/// The even lanes of a, then of b; and the odd ones.
+template <class T, std::size_t N>
+DANAUS_INLINE std::pair<vec<T, N>, vec<T, N>> unzipped(vec<T, N> a, vec<T, N> b) noexcept {
+  return [&]<std::size_t... I>(std::index_sequence<I...>) {
+    return std::pair(vec<T, N>::wrap(__builtin_shufflevector(a.v, b.v, static_cast<int>(2 * I)...)),
+                     vec<T, N>::wrap(__builtin_shufflevector(a.v, b.v, static_cast<int>(2 * I + 1)...)));
+  }(std::make_index_sequence<N>{});
+}
+
+/// Undoes unzipped: lanes of a and b in turn.
+template <class T, std::size_t N>
+DANAUS_INLINE std::pair<vec<T, N>, vec<T, N>> zipped(vec<T, N> a, vec<T, N> b) noexcept {
+  return [&]<std::size_t... I>(std::index_sequence<I...>) {
+    constexpr auto from = [](std::size_t lane) { return static_cast<int>(lane / 2 + lane % 2 * N); };
+    return std::pair(vec<T, N>::wrap(__builtin_shufflevector(a.v, b.v, from(I)...)),
+                     vec<T, N>::wrap(__builtin_shufflevector(a.v, b.v, from(N + I)...)));
+  }(std::make_index_sequence<N>{});
+}
+
+/// The lanes from last to first.
+template <class T, std::size_t N>
+DANAUS_INLINE vec<T, N> reversed(vec<T, N> x) noexcept {
+  return [&]<std::size_t... I>(std::index_sequence<I...>) {
+    return vec<T, N>::wrap(__builtin_shufflevector(x.v, x.v, static_cast<int>(N - 1 - I)...));
+  }(std::make_index_sequence<N>{});
 }
 
 /// How results are written.

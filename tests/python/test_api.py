@@ -79,7 +79,7 @@ SIGNATURES = {
     "danaus.ssm.S5": "(lambda_, b, c, d, dt, *, method='zoh')",
     "danaus.ssm.S5.__call__": "(self, u, *, out=None, threads=1)",
     "danaus.ssm.S5.kernel": "(self, length, dtype='float32', *, out=None, threads=1)",
-    "danaus.ssm.S5.convolve": "(self, u)",
+    "danaus.ssm.S5.convolve": "(self, u, *, threads=1)",
     "danaus.ssm.S5.stream": "(self, batch=None, dtype='float32')",
     "danaus.ssm.S5.prefill": "(self, u, *, threads=1)",
     "danaus.ssm.S5.check": "(self, length=None)",

@@ -49,6 +49,7 @@ SIGNATURES = {
     "danaus.ssm.S4D.stream": "(self, batch=None, dtype='float32')",
     "danaus.ssm.S4D.prefill": "(self, u, *, threads=1)",
     "danaus.ssm.S4D.check": "(self, length=None)",
+    "danaus.ssm.S4D.resample": "(self, rate)",
     "danaus.ssm.S4D.from_state_space": "(a, b, c, d=0.0, dt=1.0, *, method='zoh')",
     "danaus.ssm.TransferFunction": "(b, a, h0)",
     "danaus.ssm.TransferFunction.__call__": "(self, u, *, out=None, threads=1)",

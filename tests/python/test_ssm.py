@@ -69,6 +69,21 @@ def test_kernel_of_any_length_is_a_beginning_within_rounding(length):
         assert (np.abs(whole[:, :length] - part) <= 2 * kernel_bound(layer, 70, dtype)).all()
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("rate", [2, 0.5, 4.0])
+def test_resampled_layers_are_the_same_system_at_other_steps(method, rate):
+    layer = random_layer(3, 5, method=method, length=64)
+    resampled = layer.resample(rate)
+    other = diagonal.discretize(layer.a, layer.b, layer.dt * rate, method, 64 / rate)
+    truth = diagonal.kernel(*other, layer.c, 100)
+    assert np.abs(resampled.kernel(100, "float64") - truth).max() <= 1e-11 * np.abs(truth).max()
+    if method == "zoh":  # exact for inputs that stay: the poles are powers of each other
+        assert np.allclose(resampled.poles, layer.poles**rate, rtol=0, atol=1e-13)
+    for wrong in (0, -1, np.nan, np.inf):
+        with pytest.raises(ValueError, match=r"ssm\.S4D\.resample: rate must be positive"):
+            layer.resample(wrong)
+
+
 def test_kernel_of_a_pole_at_zero_and_of_a_system_that_forgets_at_once():
     integrator = S4D(np.zeros((1, 1)), 1, np.full((1, 1), 0.5), np.zeros(1), np.full(1, 0.25))
     assert np.array_equal(integrator.kernel(100, "float64"), np.full((1, 100), 0.25))

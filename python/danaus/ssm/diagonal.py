@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar, Literal
 
@@ -134,6 +134,16 @@ class S4D(Layer):
     def poles(self) -> ComplexArray:
         """The poles in discrete time, ``(H, N/2)``."""
         return 1.0 + self._modes[0]
+
+    def resample(self, rate: float) -> S4D:
+        """The same system sampled with steps of ``rate * dt``: rate 2 for every second sample.
+
+        The ``length`` of a DSS layer becomes ``round(length / rate)`` samples: the same time.
+        """
+        if not (np.isfinite(rate) and rate > 0):
+            raise ValueError(f"ssm.S4D.resample: rate must be positive and finite, is {rate}")
+        length = None if self.length is None else max(1, round(self.length / rate))
+        return replace(self, dt=self.dt * rate, length=length)
 
     def kernel(
         self, length: int, dtype: npt.DTypeLike = "float32", *, out: FloatArray | None = None, threads: int = 1

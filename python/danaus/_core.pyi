@@ -16,7 +16,7 @@ class Convolution32:
 
     def __init__(self, k: Annotated[NDArray, dict(device='cpu', writable=False)], backward: Annotated[NDArray, dict(device='cpu', writable=False)] | None, length: int, correlation: bool, threads: int) -> None: ...
 
-    def __call__(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]: ...
+    def __call__(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None, where: str = 'ssm.Convolution') -> NDArray[numpy.float32]: ...
 
     @property
     def nbytes(self) -> int: ...
@@ -30,8 +30,10 @@ class ConvolutionStream32:
     def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float32]:
         """One sample of every sequence: (H,) or (batch, H)."""
 
-    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]:
-        """A chunk of any length: (length, H) or (batch, length, H)."""
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float32]:
+        """
+        A chunk of any length: (length, H) or (batch, length, H). lengths (batch,): how many of its samples are each sequence's; outputs beyond are 0.
+        """
 
     @property
     def state(self) -> NDArray[numpy.float32]:
@@ -49,7 +51,7 @@ class ConvolutionStream32:
 class OnlineFilter32:
     def __init__(self, k: Annotated[NDArray, dict(device='cpu', writable=False)]) -> None: ...
 
-    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]: ...
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float32]: ...
 
     def stream(self, batch: int | None = None) -> ConvolutionStream32: ...
 
@@ -66,7 +68,7 @@ class Convolution64:
 
     def __init__(self, k: Annotated[NDArray, dict(device='cpu', writable=False)], backward: Annotated[NDArray, dict(device='cpu', writable=False)] | None, length: int, correlation: bool, threads: int) -> None: ...
 
-    def __call__(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]: ...
+    def __call__(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None, where: str = 'ssm.Convolution') -> NDArray[numpy.float64]: ...
 
     @property
     def nbytes(self) -> int: ...
@@ -80,8 +82,10 @@ class ConvolutionStream64:
     def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float64]:
         """One sample of every sequence: (H,) or (batch, H)."""
 
-    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]:
-        """A chunk of any length: (length, H) or (batch, length, H)."""
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float64]:
+        """
+        A chunk of any length: (length, H) or (batch, length, H). lengths (batch,): how many of its samples are each sequence's; outputs beyond are 0.
+        """
 
     @property
     def state(self) -> NDArray[numpy.float64]:
@@ -99,7 +103,7 @@ class ConvolutionStream64:
 class OnlineFilter64:
     def __init__(self, k: Annotated[NDArray, dict(device='cpu', writable=False)]) -> None: ...
 
-    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]: ...
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float64]: ...
 
     def stream(self, batch: int | None = None) -> ConvolutionStream64: ...
 
@@ -119,8 +123,10 @@ class DiagonalStream32:
     def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float32]:
         """One sample of every sequence: (H,) or (batch, H)."""
 
-    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]:
-        """A chunk of any length: (length, H) or (batch, length, H)."""
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float32]:
+        """
+        A chunk of any length: (length, H) or (batch, length, H). lengths (batch,): how many of its samples are each sequence's; outputs beyond are 0.
+        """
 
     @property
     def state(self) -> NDArray[numpy.float32]:
@@ -138,7 +144,7 @@ class DiagonalStream32:
 class Diagonal32:
     def __init__(self, delta: Annotated[NDArray, dict(device='cpu', writable=False)], gain: Annotated[NDArray, dict(device='cpu', writable=False)], d: Annotated[NDArray, dict(device='cpu', writable=False)]) -> None: ...
 
-    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]: ...
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float32]: ...
 
     def stream(self, batch: int | None = None) -> DiagonalStream32: ...
 
@@ -153,8 +159,10 @@ class DiagonalStream64:
     def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float64]:
         """One sample of every sequence: (H,) or (batch, H)."""
 
-    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]:
-        """A chunk of any length: (length, H) or (batch, length, H)."""
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float64]:
+        """
+        A chunk of any length: (length, H) or (batch, length, H). lengths (batch,): how many of its samples are each sequence's; outputs beyond are 0.
+        """
 
     @property
     def state(self) -> NDArray[numpy.float64]:
@@ -172,7 +180,7 @@ class DiagonalStream64:
 class Diagonal64:
     def __init__(self, delta: Annotated[NDArray, dict(device='cpu', writable=False)], gain: Annotated[NDArray, dict(device='cpu', writable=False)], d: Annotated[NDArray, dict(device='cpu', writable=False)]) -> None: ...
 
-    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]: ...
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float64]: ...
 
     def stream(self, batch: int | None = None) -> DiagonalStream64: ...
 
@@ -241,8 +249,10 @@ class DplrStream32:
     def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float32]:
         """One sample of every sequence: (H,) or (batch, H)."""
 
-    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]:
-        """A chunk of any length: (length, H) or (batch, length, H)."""
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float32]:
+        """
+        A chunk of any length: (length, H) or (batch, length, H). lengths (batch,): how many of its samples are each sequence's; outputs beyond are 0.
+        """
 
     @property
     def state(self) -> NDArray[numpy.float32]:
@@ -260,7 +270,7 @@ class DplrStream32:
 class Dplr32:
     def __init__(self, system: DplrSystem, d: Annotated[NDArray, dict(device='cpu', writable=False)]) -> None: ...
 
-    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]: ...
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float32]: ...
 
     def stream(self, batch: int | None = None) -> DplrStream32: ...
 
@@ -275,8 +285,10 @@ class DplrStream64:
     def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float64]:
         """One sample of every sequence: (H,) or (batch, H)."""
 
-    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]:
-        """A chunk of any length: (length, H) or (batch, length, H)."""
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float64]:
+        """
+        A chunk of any length: (length, H) or (batch, length, H). lengths (batch,): how many of its samples are each sequence's; outputs beyond are 0.
+        """
 
     @property
     def state(self) -> NDArray[numpy.float64]:
@@ -294,7 +306,7 @@ class DplrStream64:
 class Dplr64:
     def __init__(self, system: DplrSystem, d: Annotated[NDArray, dict(device='cpu', writable=False)]) -> None: ...
 
-    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]: ...
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float64]: ...
 
     def stream(self, batch: int | None = None) -> DplrStream64: ...
 
@@ -309,8 +321,10 @@ class MimoStream32:
     def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float32]:
         """One sample of every sequence: (H,) or (batch, H)."""
 
-    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]:
-        """A chunk of any length: (length, H) or (batch, length, H)."""
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float32]:
+        """
+        A chunk of any length: (length, H) or (batch, length, H). lengths (batch,): how many of its samples are each sequence's; outputs beyond are 0.
+        """
 
     @property
     def state(self) -> NDArray[numpy.float32]:
@@ -328,7 +342,7 @@ class MimoStream32:
 class Mimo32:
     def __init__(self, lambda_: Annotated[NDArray, dict(device='cpu', writable=False)], b: Annotated[NDArray, dict(device='cpu', writable=False)], c: Annotated[NDArray, dict(device='cpu', writable=False)], d: Annotated[NDArray, dict(device='cpu', writable=False)], dt: Annotated[NDArray, dict(device='cpu', writable=False)], method: str) -> None: ...
 
-    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]: ...
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float32]: ...
 
     def stream(self, batch: int | None = None) -> MimoStream32: ...
 
@@ -343,8 +357,10 @@ class MimoStream64:
     def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float64]:
         """One sample of every sequence: (H,) or (batch, H)."""
 
-    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]:
-        """A chunk of any length: (length, H) or (batch, length, H)."""
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float64]:
+        """
+        A chunk of any length: (length, H) or (batch, length, H). lengths (batch,): how many of its samples are each sequence's; outputs beyond are 0.
+        """
 
     @property
     def state(self) -> NDArray[numpy.float64]:
@@ -362,7 +378,7 @@ class MimoStream64:
 class Mimo64:
     def __init__(self, lambda_: Annotated[NDArray, dict(device='cpu', writable=False)], b: Annotated[NDArray, dict(device='cpu', writable=False)], c: Annotated[NDArray, dict(device='cpu', writable=False)], d: Annotated[NDArray, dict(device='cpu', writable=False)], dt: Annotated[NDArray, dict(device='cpu', writable=False)], method: str) -> None: ...
 
-    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]: ...
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float64]: ...
 
     def stream(self, batch: int | None = None) -> MimoStream64: ...
 
@@ -485,8 +501,10 @@ class TransferStream32:
     def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float32]:
         """One sample of every sequence: (H,) or (batch, H)."""
 
-    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]:
-        """A chunk of any length: (length, H) or (batch, length, H)."""
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float32]:
+        """
+        A chunk of any length: (length, H) or (batch, length, H). lengths (batch,): how many of its samples are each sequence's; outputs beyond are 0.
+        """
 
     @property
     def state(self) -> NDArray[numpy.float32]:
@@ -504,7 +522,7 @@ class TransferStream32:
 class Transfer32:
     def __init__(self, b: Annotated[NDArray, dict(device='cpu', writable=False)], a: Annotated[NDArray, dict(device='cpu', writable=False)], h0: Annotated[NDArray, dict(device='cpu', writable=False)]) -> None: ...
 
-    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]: ...
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float32]: ...
 
     def stream(self, batch: int | None = None) -> TransferStream32: ...
 
@@ -521,8 +539,10 @@ class TransferStream64:
     def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float64]:
         """One sample of every sequence: (H,) or (batch, H)."""
 
-    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]:
-        """A chunk of any length: (length, H) or (batch, length, H)."""
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float64]:
+        """
+        A chunk of any length: (length, H) or (batch, length, H). lengths (batch,): how many of its samples are each sequence's; outputs beyond are 0.
+        """
 
     @property
     def state(self) -> NDArray[numpy.float64]:
@@ -540,7 +560,7 @@ class TransferStream64:
 class Transfer64:
     def __init__(self, b: Annotated[NDArray, dict(device='cpu', writable=False)], a: Annotated[NDArray, dict(device='cpu', writable=False)], h0: Annotated[NDArray, dict(device='cpu', writable=False)]) -> None: ...
 
-    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]: ...
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float64]: ...
 
     def stream(self, batch: int | None = None) -> TransferStream64: ...
 
@@ -557,8 +577,10 @@ class TransferStreamMixed:
     def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float32]:
         """One sample of every sequence: (H,) or (batch, H)."""
 
-    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]:
-        """A chunk of any length: (length, H) or (batch, length, H)."""
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float32]:
+        """
+        A chunk of any length: (length, H) or (batch, length, H). lengths (batch,): how many of its samples are each sequence's; outputs beyond are 0.
+        """
 
     @property
     def state(self) -> NDArray[numpy.float64]:
@@ -576,7 +598,7 @@ class TransferStreamMixed:
 class TransferMixed:
     def __init__(self, b: Annotated[NDArray, dict(device='cpu', writable=False)], a: Annotated[NDArray, dict(device='cpu', writable=False)], h0: Annotated[NDArray, dict(device='cpu', writable=False)]) -> None: ...
 
-    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]: ...
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float32]: ...
 
     def stream(self, batch: int | None = None) -> TransferStreamMixed: ...
 

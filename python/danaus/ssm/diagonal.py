@@ -130,6 +130,9 @@ class S4D(Layer):
     def _taps(self, length: int, dtype: np.dtype[Any], threads: int) -> FloatArray:
         return through(self.kernel(length, dtype, threads=threads), self.d)
 
+    def _form(self, dtype: np.dtype[Any] | None = None) -> tuple[str, int, int]:
+        return "s4d", self.a.shape[1], 0
+
     @property
     def poles(self) -> ComplexArray:
         """The poles in discrete time, ``(H, N/2)``."""
@@ -159,4 +162,4 @@ class S4D(Layer):
         """Poles, stability, and the step against the convolution over ``length`` samples."""
         moduli = np.abs(self.poles)
         unstable = tuple(np.flatnonzero(moduli.max(1) >= 1).tolist())
-        return self._report(length, self.a.shape[1], moduli, unstable, "scan")
+        return self._report(length, self.a.shape[1], moduli, unstable)

@@ -169,6 +169,9 @@ class S4(Layer):
     def _taps(self, length: int, dtype: np.dtype[Any], threads: int) -> FloatArray:
         return through(self.kernel(length, dtype, threads=threads), self.d)
 
+    def _form(self, dtype: np.dtype[Any] | None = None) -> tuple[str, int, int]:
+        return "s4", self.lambda_.shape[1], len(self.p)
+
     @property
     def poles(self) -> ComplexArray:
         """The poles in discrete time, ``(H, N)``: the eigenvalues of A_bar, by a dense solver."""
@@ -200,7 +203,7 @@ class S4(Layer):
         if self.q is None and (self.lambda_.real < 0).all():
             notes = ("Stable whatever p: A + A^* = 2 Re(lambda) - 2 P P^* is negative.",)
         unstable = tuple(np.flatnonzero(moduli.max(1) >= 1).tolist())
-        return self._report(length, self.lambda_.shape[1], moduli, unstable, "scan", notes)
+        return self._report(length, self.lambda_.shape[1], moduli, unstable, notes)
 
 
 def _length(where: str, length: int) -> int:

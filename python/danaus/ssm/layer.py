@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from .._arrays import FloatArray, float_array, float_dtype, thread_count
 from .common import Report, Stream
-from .convolution import causal_convolve
+from .convolution import Convolution, causal_convolve
+from .evaluate import choose
+from .kept import Kept, fits
+
+Evaluation = Literal["scan", "convolution"]
+EVALUATIONS = ("scan", "convolution")
 
 
 class Layer:
@@ -18,7 +24,7 @@ class Layer:
 
     _where: ClassVar[str]
     """How its error messages begin."""
-    _unpickled: ClassVar[tuple[str, ...]] = ("_layers",)
+    _unpickled: ClassVar[tuple[str, ...]] = ("_layers", "_kept")
     """What is made again instead of pickled."""
 
     def _channels(self) -> int:
@@ -33,9 +39,17 @@ class Layer:
         """The kernel ``(H, length)`` with what goes straight through in tap 0."""
         raise NotImplementedError
 
+    def _form(self, dtype: np.dtype[Any] | None = None) -> tuple[str, int, int] | None:
+        """What ``evaluate.choose`` calls it, its modes a channel, its rank; None where it has no convolution."""
+        raise NotImplementedError
+
     @cached_property
     def _layers(self) -> dict[str, Any]:
         return {}
+
+    @cached_property
+    def _kept(self) -> Kept:
+        return Kept()
 
     def _layer(self, dtype: np.dtype[Any]) -> Any:
         """The packed layer of this element type, made once."""
@@ -53,11 +67,78 @@ class Layer:
                     part.flags.writeable = False
         self.__dict__.update(state)
 
-    def __call__(self, u: FloatArray, *, out: FloatArray | None = None, threads: int = 1) -> FloatArray:
-        """The layer over whole sequences ``(..., L, H)``, by the scan: the bits that steps give."""
-        u = float_array(self._where, "u", u)
-        y: FloatArray = self._layer(u.dtype).scan(u, out=out, threads=thread_count(self._where, threads))
+    def __call__(
+        self,
+        u: FloatArray,
+        *,
+        out: FloatArray | None = None,
+        threads: int = 1,
+        evaluation: Evaluation | None = None,
+        lengths: npt.ArrayLike | None = None,
+    ) -> FloatArray:
+        """The layer over whole sequences ``(..., L, H)``.
+
+        ``evaluation``: ``"scan"`` gives the bits of single steps; ``"convolution"`` transforms the kernel, once for all
+        lengths up to the next size of a ring, and differs by rounding; None takes what a model of costs finds faster
+        (``check(length)`` names it). A convolution spreads what is not finite over all of its channel's sequence.
+
+        ``lengths``: integers ``(batch,)`` for ``u`` ``(batch, L, H)``, how many samples of each sequence are its own.
+        Further ones are not read, and the outputs there are 0.
+        """
+        u, threads = float_array(self._where, "u", u), thread_count(self._where, threads)
+        kernel = self._convolution(u, threads, self._evaluation(self._where, evaluation))
+        strange = isinstance(out, np.ndarray) and not (out.flags.c_contiguous and out.dtype == u.dtype)
+        if kernel is None or strange:  # the scan says what is wrong
+            return self._scan(u, out, threads, lengths)
+        y: FloatArray = kernel._core(u, out=out, threads=threads, lengths=lengths, where=self._where)
         return y
+
+    def _scan(
+        self, u: FloatArray, out: FloatArray | None, threads: int, lengths: npt.ArrayLike | None = None
+    ) -> FloatArray:
+        y: FloatArray = self._layer(u.dtype).scan(u, out=out, threads=threads, lengths=lengths)
+        return y
+
+    def _evaluation(self, where: str, evaluation: Evaluation | None) -> Evaluation | None:
+        """``evaluation``, if there is such a one."""
+        if evaluation is None or (evaluation in EVALUATIONS and (evaluation == "scan" or self._form() is not None)):
+            return evaluation
+        known = "None, 'scan' or 'convolution'" if self._form() is not None else "None or 'scan'"
+        raise ValueError(f"{where}: evaluation must be {known}, is {evaluation!r}")
+
+    def _seconds(self, length: int, batch: int, dtype: np.dtype[Any], threads: int) -> dict[str, float]:
+        """What the scan and the convolution of such sequences would take, by the model of costs."""
+        form = self._form(dtype)
+        if form is None:
+            return {"scan": 0.0, "convolution": math.inf}
+        name, order, rank = form
+        channels = self._channels()
+        kept = fits(length, channels, dtype)
+        found = choose(
+            name, order, length, channels, batch=batch, dtype=dtype.name, threads=threads, rank=rank, kept=kept
+        )
+        return found.seconds
+
+    def _convolution(
+        self, u: FloatArray, threads: int, evaluation: Evaluation | None, states: float = 0.0
+    ) -> Convolution | None:
+        """The convolution that is to take ``u``; None for the scan.
+
+        ``states``: what the states after ``u`` take where the outputs come from a convolution, as a share of the scan.
+        """
+        channels = self._channels()
+        if evaluation == "scan" or u.ndim < 2 or u.shape[-1] != channels:  # the scan says what is wrong
+            return None
+        length = u.shape[-2]
+        if evaluation is None:
+            batch = math.prod(u.shape[:-2])
+            seconds = self._seconds(length, batch, u.dtype, threads)
+            if not seconds["convolution"] + states * seconds["scan"] < seconds["scan"]:
+                return None
+        prepared = self._kept.find(self._taps, length, channels, u.dtype, threads)
+        if prepared.convolution is None and evaluation is not None:
+            raise ValueError(f"{self._where}: evaluation must be 'scan' where the kernel overflows, is {evaluation!r}")
+        return prepared.convolution if prepared.steady or evaluation is not None else None
 
     def convolve(self, u: FloatArray, *, threads: int = 1) -> FloatArray:
         """The same as ``__call__`` by convolution with the kernel: the form it was trained in."""
@@ -72,11 +153,43 @@ class Layer:
         stream: Stream = self._layer(float_dtype("ssm.stream", "dtype", dtype)).stream(batch)
         return stream
 
-    def prefill(self, u: FloatArray, *, threads: int = 1) -> tuple[FloatArray, Stream]:
-        """``(y, stream)``: a prompt ``(L, H)`` or ``(batch, L, H)`` and the stream that goes on after it."""
-        u = prompt("ssm.prefill", "u", u)
+    def prefill(
+        self,
+        u: FloatArray,
+        *,
+        threads: int = 1,
+        evaluation: Evaluation | None = None,
+        lengths: npt.ArrayLike | None = None,
+    ) -> tuple[FloatArray, Stream]:
+        """``(y, stream)``: a prompt ``(L, H)`` or ``(batch, L, H)`` and the stream that goes on after it.
+
+        ``evaluation``: where ``y`` comes from, as in ``__call__``; the states after a convolution differ from those of
+        the scan by rounding.
+
+        ``lengths``: integers ``(batch,)``, how many samples of each sequence are its own. The stream goes on after each
+        one's last; further samples are not read, and the outputs there are 0.
+        """
+        where = "ssm.prefill"
+        u, threads = prompt(where, "u", u), thread_count(where, threads)
         stream = self.stream(None if u.ndim == 2 else u.shape[0], u.dtype)
-        return stream.run(u, threads=thread_count("ssm.prefill", threads)), stream
+        kernel = self._convolution(u, threads, self._evaluation(where, evaluation), self._state_share(u.dtype))
+        if kernel is None:
+            return stream.run(u, threads=threads, lengths=lengths), stream
+        y: FloatArray = kernel._core(u, threads=threads, lengths=lengths, where=where)
+        self._go_on(stream, u, y, threads, lengths)
+        return y, stream
+
+    def _state_share(self, dtype: np.dtype[Any]) -> float:
+        """What the states after a sequence cost, as a share of its scan."""
+        return 1.0
+
+    def _go_on(self, stream: Stream, u: FloatArray, y: FloatArray, threads: int, lengths: npt.ArrayLike | None) -> None:
+        """Puts the states after ``u``, whose outputs ``y`` are known, into ``stream``."""
+        stream.run(u, threads=threads, lengths=lengths)
+
+    def _name(self, evaluation: Evaluation) -> str:
+        """What a report calls it."""
+        return evaluation
 
     def _report(
         self,
@@ -84,14 +197,13 @@ class Layer:
         modes: int,
         moduli: npt.NDArray[np.float64],
         unstable: tuple[int, ...],
-        evaluation: str,
         notes: tuple[str, ...] = (),
     ) -> Report:
         """What ``check`` answers: the step against the convolution of a white input, and what is known of the poles."""
         radius = float(moduli.max())
         count = 1024 if length is None else length
         u = np.random.default_rng(0).standard_normal((count, self._channels())).astype(np.float32)
-        stepped, convolved = self(u), self.convolve(u.astype(np.float64))
+        stepped, convolved = self(u, evaluation="scan"), self.convolve(u.astype(np.float64))
         largest = float(np.abs(convolved).max(initial=0)) or 1.0
         return Report(
             system=type(self).__name__,
@@ -101,7 +213,7 @@ class Layer:
             memory=float(-1 / np.log(radius)) if 0 < radius < 1 else (0.0 if radius == 0 else np.inf),
             unstable=unstable,
             difference=float(np.abs(stepped - convolved).max(initial=0)) / largest,
-            evaluation=evaluation,
+            evaluation=self._name("scan" if self._convolution(u, 1, None) is None else "convolution"),
             notes=notes,
         )
 

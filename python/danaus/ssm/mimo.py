@@ -96,6 +96,9 @@ class S5(Layer):
         kind = _core.Mimo32 if dtype.itemsize == 4 else _core.Mimo64
         return kind(self.lambda_, self.b, self.c, np.asarray(self.d), np.asarray(self.dt), self.method)
 
+    def _form(self, dtype: np.dtype[Any] | None = None) -> None:
+        return None
+
     @property
     def poles(self) -> ComplexArray:
         """The poles in discrete time, ``(P/2,)``."""
@@ -154,4 +157,4 @@ class S5(Layer):
         modes = tuple(np.flatnonzero(moduli >= 1).tolist())
         unstable = tuple(range(len(self.c))) if modes else ()
         notes = (f"Modes on or outside the unit circle: {modes}",) if modes else ()
-        return self._report(length, self.lambda_.size, moduli, unstable, "scan", notes)
+        return self._report(length, self.lambda_.size, moduli, unstable, notes)

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from .. import _core
 from .._arrays import ComplexArray, FloatArray, float_array, float_dtype, thread_count
 from .common import Report, Stream
-from .convolution import ConvolutionStream, causal_convolve
-from .layer import Layer, prompt
+from .convolution import Convolution, ConvolutionStream, causal_convolve
+from .layer import Evaluation, Layer, prompt
 from .trained import FilteredStream, Filters, coefficients, infinite_numerator
 
 _TOLERANCE = 2e-6
@@ -169,6 +169,18 @@ class TransferFunction(Layer):
     def _taps(self, length: int, dtype: np.dtype[Any], threads: int) -> FloatArray:
         return self.kernel(length, dtype, threads=threads)
 
+    def _form(self, dtype: np.dtype[Any] | None = None) -> tuple[str, int, int]:
+        mixed = dtype is not None and dtype.itemsize == 4 and self._sensitive.any()
+        return "transfer_mixed" if mixed else "transfer", self.b.shape[1], 0
+
+    def _name(self, evaluation: Evaluation) -> str:
+        form: str = evaluation
+        if evaluation == "scan" and self._sensitive.any():
+            form += ", states in double precision"
+        if self._trained is not None:
+            form += f"; {len(self._trained.channels)} channels as filters of {self._trained.kernels.shape[1]} taps"
+        return form
+
     @cached_property
     def _float_errors(self) -> FloatArray:
         """What float states lose against double ones, relative to the largest output of a channel, ``(H,)``.
@@ -217,22 +229,27 @@ class TransferFunction(Layer):
             k[self._trained.channels, : kept.shape[1]] = kept
         return k
 
-    def __call__(self, u: FloatArray, *, out: FloatArray | None = None, threads: int = 1) -> FloatArray:
-        """The layer over whole sequences ``(..., L, H)``: the bits of single steps, but where channels are filters."""
-        where = "ssm.TransferFunction"
-        u, threads = float_array(where, "u", u), thread_count(where, threads)
-        filtered = self._filtered(u, threads)
-        y: FloatArray = self._layer(u.dtype).scan(u, out=out, threads=threads)
+    def _scan(
+        self, u: FloatArray, out: FloatArray | None, threads: int, lengths: npt.ArrayLike | None = None
+    ) -> FloatArray:
+        """The bits of single steps, but where channels are filters."""
+        filtered = self._filtered(u, threads, lengths)
+        y = super()._scan(u, out, threads, lengths)
         if self._trained is not None:
             y[..., self._trained.channels] = filtered
         return y
 
-    def _filtered(self, u: FloatArray, threads: int) -> FloatArray | None:
+    def _filtered(self, u: FloatArray, threads: int, lengths: npt.ArrayLike | None) -> FloatArray | None:
         """The channels that are filters of the trained length."""
-        if self._trained is None or u.ndim < 2 or u.shape[-1] != len(self.b):
-            return None
+        if self._trained is None or u.ndim < (2 if lengths is None else 3) or u.shape[-1] != len(self.b):
+            return None  # where something is wrong, the scan says so
         kernels = np.ascontiguousarray(self._trained.kernels[:, : u.shape[-2]], u.dtype)
-        return causal_convolve(np.ascontiguousarray(u[..., self._trained.channels]), kernels, threads=threads)
+        some = np.ascontiguousarray(u[..., self._trained.channels])
+        if lengths is None or not kernels.size:
+            return causal_convolve(some, kernels, threads=threads)
+        kernel = Convolution(kernels, length=kernels.shape[1])
+        y: FloatArray = kernel._core(some, threads=threads, lengths=lengths, where=self._where)
+        return y
 
     def stream(self, batch: int | None = None, dtype: npt.DTypeLike = "float32") -> Stream:
         """A stream from the beginning, of one sequence or of ``batch``."""
@@ -273,7 +290,6 @@ class TransferFunction(Layer):
         """Poles, stability, the form chosen and why, and the step against the convolution over ``length`` samples."""
         moduli = np.abs(self.poles())
         outside = np.flatnonzero(moduli.max(1) >= 1)
-        form = "scan, states in double precision" if self._sensitive.any() else "scan"
         notes = []
         if self._sensitive.any():
             worst = float(np.nanmax(np.where(np.isfinite(self._float_errors), self._float_errors, np.inf)))
@@ -289,7 +305,6 @@ class TransferFunction(Layer):
             )
         if self._trained is not None:
             channels, kernels, unstable = self._trained
-            form += f"; {len(channels)} channels as filters of {kernels.shape[1]} taps"
             outside = np.union1d(outside, unstable)
             lost = np.setdiff1d(channels, unstable)
             if len(unstable):
@@ -301,7 +316,7 @@ class TransferFunction(Layer):
                 notes.append(f"channels {_some(lost)} lose more than 1e-7 as a recurrence in double precision")
         elif len(outside):
             notes.append(f"channels {_some(outside)} grow without bound")
-        return self._report(length, self.b.shape[1], moduli, tuple(outside.tolist()), form, tuple(notes))
+        return self._report(length, self.b.shape[1], moduli, tuple(outside.tolist()), tuple(notes))
 
 
 def _some(channels: npt.NDArray[np.intp]) -> str:

@@ -68,8 +68,9 @@ struct MimoLayer {
       return;
     }
     for (std::size_t b = 0; b < batch; ++b) {
-      scan_together(View<const T, 2>(u + b * whole * shape.inputs, {lengths[b], shape.inputs}), states + b * shape.state(),
-                    View<T, 2>(y + b * whole * shape.outputs, {lengths[b], shape.outputs}), threads);
+      scan_together(View<const T, 2>(u + b * whole * shape.inputs, {lengths[b], shape.inputs}),
+                    states + b * shape.state(), View<T, 2>(y + b * whole * shape.outputs, {lengths[b], shape.outputs}),
+                    threads);
     }
   }
 

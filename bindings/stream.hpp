@@ -141,7 +141,8 @@ nb::class_<Layer> bind_layer(nb::module_& m, const char* name, const char* strea
            "One sample of every sequence: (H,) or (batch, H).")
       .def("run", &S::run, "u"_a.noconvert(), nb::kw_only(), "out"_a = nb::none(), "threads"_a = 1,
            "lengths"_a = nb::none(),
-           "A chunk of any length: (length, H) or (batch, length, H). lengths (batch,): how many of its samples are each "
+           "A chunk of any length: (length, H) or (batch, length, H). lengths (batch,): how many of its samples are "
+           "each "
            "sequence's; outputs beyond are 0.")
       .def_prop_rw("state", &S::state, &S::set_state, nb::for_getter(nb::rv_policy::automatic),
                    "Everything remembered, a copy; put back, it resumes bit for bit.")

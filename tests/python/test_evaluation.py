@@ -305,3 +305,73 @@ def test_wrong_lengths_are_refused_and_change_nothing(kind):
     for verb in (verbs[0], verbs[1]):
         with pytest.raises(ValueError, match=r"ssm.*: lengths need u of shape \(batch, length, H\), it has \(9, 5\)"):
             verb(u[0], [9])
+
+
+# --------------------------------------------------------------------------- states after a convolution
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("kind", SYSTEMS)
+@pytest.mark.parametrize("length", [0, 1, 5, 31, 32, 33, 70, 1009, 1055, 4096, 4211])
+def test_the_stream_goes_on_after_a_convolution(kind, length, dtype):
+    system, u = SYSTEMS[kind](), noise((length + 200, 5), dtype, length)
+    truth = system.stream(dtype="float64").run(u.astype("float64"))
+    y, stream = system.prefill(u[:length], evaluation="convolution")
+    rest = np.concatenate([stream.run(u[length:]), np.zeros((0, 5), dtype)])
+    largest = np.abs(truth).max(0)
+    assert (np.abs(np.concatenate([y, rest]) - truth) <= STATED[dtype] * largest).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("channels", [1, 2, 3, 7, 16, 17, 63, 64, 65, 130])
+@pytest.mark.parametrize("modes", [1, 3, 8, 9, 33])
+def test_states_of_all_shapes_are_sums_of_powers(channels, modes, dtype):
+    """The state in the scan's layout, and so its sums read by a step without input, by their formula."""
+    rng = np.random.default_rng([channels, modes])
+    a = -rng.uniform(0.1, 2, (channels, modes)) + 1j * rng.uniform(-9, 9, (channels, modes))
+    c = rng.standard_normal((channels, modes)) + 1j * rng.standard_normal((channels, modes))
+    system = S4D(a, 1, c, np.zeros(channels), rng.uniform(0.002, 0.2, channels))
+    u = noise((3, 150, channels), dtype)
+    lengths = [150, 0, 67]
+    state = system._layer(np.dtype(dtype)).state_after(u, threads=2, lengths=lengths)
+    stream = system.stream(3, dtype)
+    stream.state = state
+    answer = stream.run(np.zeros((3, 40, channels), dtype))
+    a_bar, b_bar = discrete(system)
+    for b, length in enumerate(lengths):
+        powers = a_bar[..., None] ** np.arange(length + 40)
+        k = 2 * np.einsum("hn,hnl->hl", c * b_bar, powers).real
+        truth = np.array([[k[h, t + 1 : t + 1 + length][::-1] @ u[b, :length, h] for h in range(channels)]
+                          for t in range(40)])  # fmt: skip
+        gains = 2 * np.abs(c * b_bar) * (1 - np.abs(a_bar) ** (length + 40)) / (1 - np.abs(a_bar))
+        assert (np.abs(answer[b] - truth) <= (3e-6 if dtype == "float32" else 1e-12) * 5 * gains.sum(1) + 1e-18).all()
+
+
+def test_a_slow_state_after_a_constant_signal_keeps_what_float32_cannot_hold():
+    """The scan carries what rounding takes from a slow state: states after a prompt must, too."""
+    for memory in (1_000, 100_000):
+        system = S4D([[-1.0]], 1, [[0.5]], [0.0], [1 / memory])
+        u = np.ones((20_000, 1), np.float32)
+        stream = system.prefill(u, evaluation="convolution")[1]
+        answer = stream.run(u)
+        truth = 1 - np.exp(-np.arange(20_001, 40_001) / memory)
+        assert np.abs(answer[:, 0] - truth).max() <= 4e-7 + 2.0**-24 * 20_000 / memory
+
+
+@given(data=batches(), threads=st.integers(1, 4))
+def test_threads_and_batches_change_no_bit_of_a_state(data, threads):
+    (u, lengths), system = data, s4d_lin(5, 6)
+    packed = system._layer(u.dtype)
+    states = packed.state_after(u, threads=threads, lengths=lengths)
+    for row, end, state in zip(u, lengths, states, strict=True):
+        assert same_bits(packed.state_after(row[:end].copy()), state.copy())
+
+
+def test_prefill_takes_the_cheaper_way(monkeypatch):
+    monkeypatch.setattr(layer, "choose", lambda *a, **k: Choice("convolution", {"scan": 1.0, "convolution": 0.5}))
+    u = noise((100, 5), "float32")
+    for kind, evaluation in (("S4D", "convolution"), ("S4", "scan"), ("filters", "scan")):
+        system = SYSTEMS[kind]()
+        y, stream = system.prefill(u)
+        other, goes_on = system.prefill(u, evaluation=evaluation)
+        assert same_bits(y, other) and same_bits(stream.state, goes_on.state)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from .. import _core
 from .._arrays import ComplexArray, FloatArray, finite, float_dtype, thread_count
-from .common import Report
+from .common import Report, Stream
 from .layer import Layer, through
 
 Method = Literal["zoh", "bilinear", "dss"]
@@ -132,6 +132,12 @@ class S4D(Layer):
 
     def _form(self, dtype: np.dtype[Any] | None = None) -> tuple[str, int, int]:
         return "s4d", self.a.shape[1], 0
+
+    def _state_share(self, dtype: np.dtype[Any]) -> float:
+        return 0.15
+
+    def _go_on(self, stream: Stream, u: FloatArray, y: FloatArray, threads: int, lengths: npt.ArrayLike | None) -> None:
+        stream.state = self._layer(u.dtype).state_after(u, threads=threads, lengths=lengths)
 
     @property
     def poles(self) -> ComplexArray:

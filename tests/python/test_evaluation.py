@@ -310,11 +310,23 @@ def test_wrong_lengths_are_refused_and_change_nothing(kind):
 # --------------------------------------------------------------------------- states after a convolution
 
 
+def calm():
+    """Of condition 7 at most: its states can be had from its outputs."""
+    rng = np.random.default_rng(1)
+    return TransferFunction(rng.standard_normal((5, 6)), rng.uniform(-0.125, 0.125, (5, 6)), rng.standard_normal(5))
+
+
+def clustered():
+    """Four poles at 0.9: what an output has lost is multiplied by up to 1e5 in a state."""
+    return TransferFunction(np.ones((5, 4)), np.poly([0.9] * 4)[None, 1:], np.zeros(5))
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("kind", SYSTEMS)
+@pytest.mark.parametrize("kind", [*SYSTEMS, "calm", "clustered"])
 @pytest.mark.parametrize("length", [0, 1, 5, 31, 32, 33, 70, 1009, 1055, 4096, 4211])
 def test_the_stream_goes_on_after_a_convolution(kind, length, dtype):
-    system, u = SYSTEMS[kind](), noise((length + 200, 5), dtype, length)
+    system = {**SYSTEMS, "calm": calm, "clustered": clustered}[kind]()
+    u = noise((length + 200, 5), dtype, length)
     truth = system.stream(dtype="float64").run(u.astype("float64"))
     y, stream = system.prefill(u[:length], evaluation="convolution")
     rest = np.concatenate([stream.run(u[length:]), np.zeros((0, 5), dtype)])
@@ -369,9 +381,10 @@ def test_threads_and_batches_change_no_bit_of_a_state(data, threads):
 
 def test_prefill_takes_the_cheaper_way(monkeypatch):
     monkeypatch.setattr(layer, "choose", lambda *a, **k: Choice("convolution", {"scan": 1.0, "convolution": 0.5}))
-    u = noise((100, 5), "float32")
-    for kind, evaluation in (("S4D", "convolution"), ("S4", "scan"), ("filters", "scan")):
-        system = SYSTEMS[kind]()
+    u = noise((1000, 5), "float32")  # a convolution and a third of a scan, or all of it
+    ways = ("S4D", "convolution"), ("calm", "convolution"), ("S4", "scan"), ("filters", "scan"), ("clustered", "scan")
+    for kind, evaluation in ways:
+        system = {**SYSTEMS, "calm": calm, "clustered": clustered}[kind]()
         y, stream = system.prefill(u)
         other, goes_on = system.prefill(u, evaluation=evaluation)
         assert same_bits(y, other) and same_bits(stream.state, goes_on.state)

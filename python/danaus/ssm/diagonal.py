@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar, Literal
@@ -133,8 +134,9 @@ class S4D(Layer):
     def _form(self, dtype: np.dtype[Any] | None = None) -> tuple[str, int, int]:
         return "s4d", self.a.shape[1], 0
 
-    def _state_share(self, dtype: np.dtype[Any]) -> float:
-        return 0.15
+    def _state_share(self, u: FloatArray) -> float:
+        # Measured at 512 channels of 32 modes: 0.31, 0.15 and 0.11 of the scan for 1024, 4096 and 16,384 samples.
+        return 0.1 + 220 / max(1, math.prod(u.shape[:-1]))
 
     def _go_on(self, stream: Stream, u: FloatArray, y: FloatArray, threads: int, lengths: npt.ArrayLike | None) -> None:
         stream.state = self._layer(u.dtype).state_after(u, threads=threads, lengths=lengths)

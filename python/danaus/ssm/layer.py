@@ -78,9 +78,10 @@ class Layer:
     ) -> FloatArray:
         """The layer over whole sequences ``(..., L, H)``.
 
-        ``evaluation``: ``"scan"`` gives the bits of single steps; ``"convolution"`` transforms the kernel, once for all
-        lengths up to the next size of a ring, and differs by rounding; None takes what a model of costs finds faster
-        (``check(length)`` names it). A convolution spreads what is not finite over all of its channel's sequence.
+        ``evaluation``: ``"scan"`` gives the bits of single steps; ``"convolution"`` (not in S5) transforms the kernel,
+        once for all lengths up to the next size of a ring, and differs by rounding; None takes what a model of costs
+        finds faster (``check(length)`` names it). A convolution spreads what is not finite over all of its channel's
+        sequence.
 
         ``lengths``: integers ``(batch,)`` for ``u`` ``(batch, L, H)``, how many samples of each sequence are its own.
         Further ones are not read, and the outputs there are 0.
@@ -172,15 +173,15 @@ class Layer:
         where = "ssm.prefill"
         u, threads = prompt(where, "u", u), thread_count(where, threads)
         stream = self.stream(None if u.ndim == 2 else u.shape[0], u.dtype)
-        kernel = self._convolution(u, threads, self._evaluation(where, evaluation), self._state_share(u.dtype))
+        kernel = self._convolution(u, threads, self._evaluation(where, evaluation), self._state_share(u))
         if kernel is None:
             return stream.run(u, threads=threads, lengths=lengths), stream
         y: FloatArray = kernel._core(u, threads=threads, lengths=lengths, where=where)
         self._go_on(stream, u, y, threads, lengths)
         return y, stream
 
-    def _state_share(self, dtype: np.dtype[Any]) -> float:
-        """What the states after a sequence cost, as a share of its scan."""
+    def _state_share(self, u: FloatArray) -> float:
+        """What the states after ``u`` cost, as a share of its scan."""
         return 1.0
 
     def _go_on(self, stream: Stream, u: FloatArray, y: FloatArray, threads: int, lengths: npt.ArrayLike | None) -> None:

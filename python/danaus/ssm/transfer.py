@@ -263,13 +263,13 @@ class TransferFunction(Layer):
     def _worst_condition(self) -> float:
         return float(self._condition.max())
 
-    def _state_share(self, dtype: np.dtype[Any]) -> float:
+    def _state_share(self, u: FloatArray) -> float:
         """States come from the last outputs, and multiply what these have lost by up to the condition."""
-        exact = self._worst_condition <= (_TOLERANCE / 2.0**-24 if dtype.itemsize == 4 else 1e-11 / 2.0**-53)
+        exact = self._worst_condition <= (_TOLERANCE / 2.0**-24 if u.dtype.itemsize == 4 else 1e-11 / 2.0**-53)
         return 0.0 if exact and self._trained is None else 1.0
 
     def _go_on(self, stream: Stream, u: FloatArray, y: FloatArray, threads: int, lengths: npt.ArrayLike | None) -> None:
-        if self._state_share(u.dtype) < 1:
+        if self._state_share(u) < 1:
             stream.state = self._layer(u.dtype).state_after(u, y, threads=threads, lengths=lengths)
         else:
             super()._go_on(stream, u, y, threads, lengths)

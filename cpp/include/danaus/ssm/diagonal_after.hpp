@@ -53,6 +53,10 @@ inline void sort_modes(DiagonalShape shape, std::span<Mode> modes) {
 
 inline namespace DANAUS_ISA {
 
+/// Inputs of which states hold no larger share than this are not read: far below what their sums round away.
+template <std::floating_point T>
+inline constexpr double forgotten = sizeof(T) == 4 ? 0x1p-40 : 0x1p-80;
+
 /// Row k of a channel's panels for G registers of modes from `first`: a_bar^(block - 1 - k); and `stride`, a_bar^block.
 /// `factors`: a_bar, laid out as `stride`.
 template <class V, std::size_t G, class T>
@@ -106,7 +110,7 @@ DANAUS_INLINE std::size_t powers_back(std::span<const Mode> modes, AfterShape af
   }
   for (; n < after.modes; n += V::size()) power_rows<V, 1>(after, n, factors, panels, stride);
   if (!(slowest < 1)) return std::numeric_limits<std::size_t>::max();
-  return slowest == 0 ? 1 : static_cast<std::size_t>(2 * std::log(negligible<T>) / std::log(slowest)) + 1;
+  return slowest == 0 ? 1 : static_cast<std::size_t>(2 * std::log(forgotten<T>) / std::log(slowest)) + 1;
 }
 
 /// state <- stride state + row, for every row of v, G registers of modes from `first`, in double precision.
@@ -157,7 +161,8 @@ DANAUS_INLINE void put_state(DiagonalShape shape, std::size_t h, const double* f
 /// modes (channels, modes) as sort_modes leaves them; u: `count` sequences, any lengths, (rows, channels) each; their
 /// states, state() apart, are overwritten. In blocks of J samples, sums within them as matrix products whose factors
 /// are built in double precision, from block to block in double: 4 modes L flop a channel, without outputs. Slow modes
-/// get what rounding takes from them, as `scan` has it. Accuracy relative to sum |a_bar|^k max |u|: 3e-7 in float.
+/// get what rounding takes from them, as `scan` has it. What is `forgotten` by all modes of a channel is not read.
+/// Accuracy relative to sum |a_bar|^k max |u|: 3e-7 in float.
 template <std::floating_point T>
 DANAUS_KERNEL void states_after(DiagonalShape shape, std::span<const Mode> modes, std::size_t group,
                                 const View<const T, 2>* u, std::size_t count, T* states, Workspace scratch) noexcept {

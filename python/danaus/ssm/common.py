@@ -52,7 +52,7 @@ class Report:
     difference: float
     """max |step - convolution| over a white input, relative to the largest output, in float32."""
     evaluation: str
-    """The form that ``layer(u)`` uses."""
+    """What ``layer(u)`` would use for one sequence of this length, by the model of costs."""
     notes: tuple[str, ...] = ()
     """What else a user should know, a sentence each."""
 

@@ -134,7 +134,8 @@ class Layer:
         if evaluation is None:
             batch = math.prod(u.shape[:-2])
             seconds = self._seconds(length, batch, u.dtype, threads)
-            if not seconds["convolution"] + states * seconds["scan"] < seconds["scan"]:
+            convolution, scan = seconds.get("convolution", math.inf), seconds["scan"]
+            if not convolution + states * scan < scan:
                 return None
         prepared = self._kept.find(self._taps, length, channels, u.dtype, threads)
         if prepared.convolution is None and evaluation is not None:

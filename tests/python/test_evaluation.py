@@ -311,7 +311,7 @@ def test_wrong_lengths_are_refused_and_change_nothing(kind):
 
 
 def calm():
-    """Of condition 7 at most: its states can be had from its outputs."""
+    """Well conditioned: its states can be had from its outputs."""
     rng = np.random.default_rng(1)
     return TransferFunction(rng.standard_normal((5, 6)), rng.uniform(-0.125, 0.125, (5, 6)), rng.standard_normal(5))
 

@@ -83,16 +83,18 @@ class Filter {
     if (u.size() == 0) return;
     const auto& run = kernels().fft<T>();
     const std::size_t groups = (channels_ + lanes<T> - 1) / lanes<T>;
-    const std::size_t batch = u.batch(), bundles = (groups + gathered_groups - 1) / gathered_groups;
+    const std::size_t batch = u.batch(), share = groups * batch / std::max<std::size_t>(threads, 1);
+    const std::size_t bundle = std::clamp<std::size_t>(share, 1, batch == 1 ? groups : gathered_groups);
+    const std::size_t bundles = (groups + bundle - 1) / bundle;
     const bool whole = plan_ && u.length() <= plan_->block();
-    const std::size_t carried = !plan_ || whole ? 0 : groups * plan_->carry_size();
+    const std::size_t carried = !plan_ || whole ? 0 : groups * plan_->stage_size();
     const std::size_t bytes =
         plan_ ? convolve_workspace_bytes(*plan_) + workspace_size<T>(carried) : direct_workspace_bytes<T>(taps_);
     in_pieces(batch * bundles, threads, bytes, [&](std::size_t begin, std::size_t end, Workspace scratch) noexcept {
       T* const carry = scratch.take<T>(carried);
       for (std::size_t i = begin; i < end; ++i) {
-        const std::size_t first = i / batch * gathered_groups, b = i % batch;
-        const std::size_t last = std::min(first + gathered_groups, groups), length = lengths[b];
+        const std::size_t first = i / batch * bundle, b = i % batch;
+        const std::size_t last = std::min(first + bundle, groups), length = lengths[b];
         const View<T, 2> all = sequence(y, b), out = all.rows(0, length);
         const View<const T, 2> in = u(b).rows(0, length);
         clear_rows(all.rows(length, all.extent(0) - length), first * lanes<T>, last * lanes<T>);
@@ -102,7 +104,7 @@ class Filter {
         } else if (whole) {
           run.convolve(*plan_, first, last, in, values(), out, scratch);
         } else {
-          std::fill(carry + first * plan_->carry_size(), carry + last * plan_->carry_size(), T(0));
+          std::fill(carry + first * plan_->stage_size(), carry + last * plan_->stage_size(), T(0));
           run.convolve_on(*plan_, first, last, in, values(), carry, out, scratch);
         }
       }

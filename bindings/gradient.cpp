@@ -45,14 +45,14 @@ void convolve_vjp_into(std::size_t batch, std::size_t length, std::size_t channe
     if (dk != nullptr) std::fill_n(dk, channels * taps, T(0));
     return;
   }
-  const ConvolutionPlan<T> plan(channels, length, length, ring<T>);
-  std::size_t bytes = convolve_vjp_workspace_bytes(*plan.body);
-  if (plan.tail != nullptr) bytes = std::max(bytes, convolve_vjp_workspace_bytes(*plan.tail));
-  Shares shares(plan.groups(), threads, bytes);
+  const bool few = 2 * channels <= lanes<T> && length >= lanes<T> * lanes<T>;
+  const std::shared_ptr<const RingPlan<T>> plan = ring<T>(length, few);
+  const std::size_t width = plan->channels();
+  Shares shares((channels + width - 1) / width, threads, convolve_vjp_workspace_bytes(*plan));
   shares.run(threads, [&](std::size_t g, Workspace scratch) noexcept {
-    kernels().gradient<T>().convolve_vjp(plan.ring(g), g * lanes<T>, View<const T, 3>(u, signal),
-                                         View<const T, 2>(k, filter), View<const T, 3>(grad, signal),
-                                         View<T, 3>(du, signal), View<T, 2>(dk, filter), scratch);
+    kernels().gradient<T>().convolve_vjp(*plan, g * width, View<const T, 3>(u, signal), View<const T, 2>(k, filter),
+                                         View<const T, 3>(grad, signal), View<T, 3>(du, signal), View<T, 2>(dk, filter),
+                                         scratch);
   });
 }
 

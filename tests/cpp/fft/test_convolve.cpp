@@ -111,7 +111,9 @@ void every_length() {
   }
   for (std::size_t channels = 1; channels <= 40; ++channels) compare<T>(random, 21, channels, 21);
   for (const std::size_t length : {127u, 128u, 129u}) compare<T>(random, length, 3, length + 1);
+  for (const std::size_t channels : {2u, 5u, 9u, 22u, 31u}) compare<T>(random, 256, channels, 256);
   compare<T>(random, 1000, 2, 1000);
+  compare<T>(random, 1200, 3, 700);
   compare<T>(random, 4096, 2, 100);
 }
 
@@ -148,13 +150,48 @@ void laws() {
 template <class T>
 void impulses() {
   check::Random random(4);
-  for (const std::size_t planned : {5u, 64u, 200u}) {
-    Matrix<T> impulse(5, 18), once(18, 1);
+  for (const std::size_t planned : {5u, 64u, 200u, 256u, 300u, 8193u, 12000u}) {
+    const std::size_t length = planned < 1000 ? 5 : 95;
+    Matrix<T> impulse(length, 18), once(18, 1);
     for (std::size_t h = 0; h < 18; ++h) impulse(0, h) = once(h, 0) = 1;
-    const Matrix<T> u = Matrix<T>::random(random, 5, 18), k = Matrix<T>::random(random, 18, 5);
+    const Matrix<T> u = Matrix<T>::random(random, length, 18), k = Matrix<T>::random(random, 18, length);
     compare(planned, u, k, convolved(planned, u, k));
     compare(planned, impulse, k, convolved(planned, impulse, k));
     compare(planned, u, once, convolved(planned, u, once));
+  }
+}
+
+/// Long blocks, whole and not: a few impulses give as many delayed kernels, in either layout.
+template <class T>
+void long_blocks() {
+  check::Random random(7);
+  for (const std::size_t length : {8192u, 8193u, 15360u, 16381u}) {
+    const std::size_t channels = 35, places[] = {0, length / 7, length / 2 + 1, length - 2};
+    const Matrix<T> k = Matrix<T>::random(random, channels, length);
+    Matrix<T> u(length, channels, channels + 5);
+    for (const std::size_t t : places) {
+      for (std::size_t h = 0; h < channels; ++h) u(t, h) = static_cast<T>(random());
+    }
+    const Filter<T> kept(length, k);
+    const Matrix<T> y = kept(u);
+    Matrix<T> turned(channels, length), result(channels, length);
+    for (std::size_t h = 0; h < channels; ++h) {
+      for (std::size_t t = 0; t < length; ++t) turned(h, t) = u(t, h);
+    }
+    convolve(kept.plan, 0, kept.plan.groups(), View<const T, 2>(turned.values.data(), {length, channels}, {1, length}),
+             kept.spectra.data(), View<T, 2>(result.values.data(), {length, channels}, {1, length}),
+             workspace(kept.scratch));
+    for (std::size_t h = 0; h < channels; ++h) {
+      const double most = bound(length, u, k, h);
+      for (std::size_t t = 0; t < length; ++t) {
+        double sum = 0;
+        for (const std::size_t at : places) {
+          if (at <= t) sum += static_cast<double>(u(at, h)) * static_cast<double>(k(h, t - at));
+        }
+        CHECK_NEAR(y(t, h), sum, most);
+        CHECK(result(h, t) == y(t, h));
+      }
+    }
   }
 }
 
@@ -198,7 +235,7 @@ void other_forms() {
                View<const T, 2>(turned.values.data(), {length, channels}, {1, length}), causal.spectra.data(),
                View<T, 2>(result.values.data(), {length, channels}, {1, length}), workspace(causal.scratch));
       Matrix<T> chunks(length, channels);
-      Buffer<T> carry(blocks.plan.groups() * blocks.plan.carry_size(), T(0));
+      Buffer<T> carry(blocks.plan.groups() * blocks.plan.stage_size(), T(0));
       for (std::size_t t = 0, step = 1; t < length; t += step, step = 1 + step * 3 % 97) {
         step = std::min(step, length - t);
         convolve_on(blocks.plan, 0, blocks.plan.groups(), u.view().rows(t, step), blocks.spectra.data(), carry.data(),
@@ -237,6 +274,11 @@ TEST(convolution_is_linear_and_does_not_depend_on_time) {
 TEST(convolution_with_impulses_and_longer_plans) {
   impulses<float>();
   impulses<double>();
+}
+
+TEST(convolution_in_long_blocks) {
+  long_blocks<float>();
+  long_blocks<double>();
 }
 
 TEST(convolution_keeps_what_is_not_finite_in_its_channel) {

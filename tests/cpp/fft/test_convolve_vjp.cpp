@@ -35,14 +35,14 @@ struct Job {
         du(b * l * h, T(77)),
         dk(h * j, T(77)) {}
 
-  void run(const ConvolutionPlan<T>& plan, bool by_u = true, bool by_k = true) {
+  void run(const RingPlan<T>& plan, bool by_u = true, bool by_k = true) {
     const View<const T, 3> in(u.data(), {batch, length, channels}), back(grad.data(), {batch, length, channels});
     const View<const T, 2> filter(k.data(), {channels, taps});
     const View<T, 3> out(by_u ? du.data() : nullptr, {batch, length, channels});
     const View<T, 2> lags(by_k ? dk.data() : nullptr, {channels, taps});
-    for (std::size_t g = 0; g < plan.groups(); ++g) {
-      Buffer<std::byte> scratch(convolve_vjp_workspace_bytes(plan.ring(g)));
-      convolve_vjp(plan.ring(g), g * lanes<T>, in, filter, back, out, lags, workspace(scratch));
+    Buffer<std::byte> scratch(convolve_vjp_workspace_bytes(plan));
+    for (std::size_t first = 0; first < channels; first += plan.channels()) {
+      convolve_vjp(plan, first, in, filter, back, out, lags, workspace(scratch));
     }
   }
   std::size_t at(std::size_t b, std::size_t t, std::size_t h) const { return (b * length + t) * channels + h; }
@@ -61,8 +61,8 @@ double size_of(const std::vector<T>& values, std::size_t first, std::size_t step
 /// Against the sums themselves, within what the comment on convolve_vjp says.
 template <class T>
 void compare(check::Random& next, std::size_t batch, std::size_t length, std::size_t channels, std::size_t taps,
-             std::size_t planned) {
-  const ConvolutionPlan<T> plan(channels, planned, planned, new_ring<T>);
+             std::size_t planned, bool alone = false) {
+  const RingPlan<T> plan(planned, alone);
   Job<T> job(next, batch, length, channels, taps);
   job.run(plan);
   const double unit = (sizeof(T) == 4 ? 1e-7 : 2e-16) * std::log2(4 * static_cast<double>(planned));
@@ -96,14 +96,16 @@ void every_length() {
       compare<T>(next, 1 + length % 3, length, 1 + (length * 7 + taps) % 40, taps, length + taps % 3);
     }
   }
-  for (const std::size_t length : {127u, 128u, 129u, 1000u}) compare<T>(next, 2, length, 2, length, length);
+  for (const std::size_t length : {127u, 128u, 129u, 1000u}) {
+    for (const bool alone : {false, true}) compare<T>(next, 2, length, 2, length, length, alone);
+  }
 }
 
 /// What is not wanted is neither written nor read; what is has the same bits.
 template <class T>
 void one_alone() {
   check::Random next(2);
-  const ConvolutionPlan<T> plan(21, 50, 50, new_ring<T>);
+  const RingPlan<T> plan(50);
   const Job<T> given(next, 3, 50, 21, 30);
   Job<T> whole = given, signal = given, filter = given;
   whole.run(plan);
@@ -122,7 +124,7 @@ void adjoint() {
   for (const std::size_t length : {1u, 7u, 64u, 100u}) {
     Job<T> job(next, 1, length, 5, length);
     const ConvolutionPlan<T> plan(5, length, length, new_ring<T>);
-    job.run(plan);
+    job.run(*plan.body);
     std::vector<T> y(job.u.size());
     Buffer<std::byte> scratch(convolve_workspace_bytes(plan));
     Buffer<T> spectra(plan.spectra_size());

@@ -37,6 +37,12 @@ struct Lanes {
   }
 };
 
+/// x conj(w)
+template <class V>
+DANAUS_INLINE Lanes<V> conjugate_product(Lanes<V> x, Lanes<V> w) noexcept {
+  return {fma(x.im, w.im, x.re * w.re), fnma(x.re, w.im, x.im * w.re)};
+}
+
 /// a -+ i b: minus on the way forth, plus on the way back.
 template <bool Forth, class V>
 DANAUS_INLINE Lanes<V> plus_turned(Lanes<V> a, Lanes<V> b) noexcept {

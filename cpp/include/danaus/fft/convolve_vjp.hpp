@@ -20,7 +20,7 @@ inline namespace DANAUS_ISA {
 template <class T>
 DANAUS_INLINE void correlate_spectra(const RingPlan<T>& ring, const T* x, const T* y, const T* start, T* sum) noexcept {
   using V = simd::native<T>;
-  for (std::size_t m = 0; m < ring.rows; ++m) {
+  for (std::size_t m = 0; m < ring.rows(); ++m) {
     for (std::size_t lane = 0; lane < lanes<T>; lane += V::size()) {
       const std::size_t at = 2 * lanes<T> * m + lane;
       const Lanes<V> a = Lanes<V>::load(x + at), b = Lanes<V>::load(y + at);

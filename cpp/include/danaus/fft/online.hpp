@@ -51,7 +51,7 @@ std::size_t online_workspace_bytes(const OnlinePlan<T>& plan) noexcept {
   return workspace_size<T>((plan.levels.empty() ? *plan.rings.back() : *plan.levels.back().ring).work_size());
 }
 
-/// Plans for kernels k (taps, channels), any strides. ring(least, slices) makes plans of rings, `spectrum` is that of
+/// Plans for kernels k (taps, channels), any strides. ring(least, alone) makes plans of rings, `spectrum` is that of
 /// fft/transform.hpp, perhaps a dispatcher's choice.
 template <std::floating_point T, class MakeRing, class Spectrum>
 OnlinePlan<T> plan_online(View<const T, 2> k, MakeRing&& ring, Spectrum spectrum) {
@@ -64,13 +64,13 @@ OnlinePlan<T> plan_online(View<const T, 2> k, MakeRing&& ring, Spectrum spectrum
       std::clamp<std::size_t>(std::bit_floor((std::size_t(1) << 19) / (groups * lanes<T>)+1), 64, 2048);
   while (plan.near < plan.taps && plan.near < most) plan.near *= 2;
   for (std::size_t size = direct_samples; size <= plan.near; size *= 2) {
-    plan.rings.push_back(ring(size, 1));
+    plan.rings.push_back(ring(size, false));
     plan.group_spectra += plan.rings.back()->spectrum_size();
   }
   const auto farthest = [&](std::size_t size) { return plan.taps < 2 ? 1 : (plan.taps - 2) / size + 1; };
   for (std::size_t size = plan.near; farthest(size) >= 2; size *= 2) {
     const bool last = farthest(size) <= 5;
-    plan.levels.push_back({size, last ? farthest(size) : 3, ring(size, 1), plan.group_spectra, 0});
+    plan.levels.push_back({size, last ? farthest(size) : 3, ring(size, false), plan.group_spectra, 0});
     plan.group_spectra += (plan.levels.back().farthest - 1) * plan.levels.back().ring->spectrum_size();
     if (last) break;
   }
@@ -81,21 +81,22 @@ OnlinePlan<T> plan_online(View<const T, 2> k, MakeRing&& ring, Spectrum spectrum
   }
   plan.direct.assign(groups * direct_samples * lanes<T>, T(0));
   plan.spectra.resize(groups * plan.group_spectra);
-  Buffer<T> window(2 * plan.kept() * lanes<T>);
+  std::size_t bytes = transform_workspace_bytes(*plan.rings.back());
+  for (const typename OnlinePlan<T>::Level& level : plan.levels) {
+    bytes = std::max(bytes, transform_workspace_bytes(*level.ring));
+  }
+  Buffer<std::byte> scratch(bytes);
   for (std::size_t g = 0; g < groups; ++g) {
     // taps [(d-1) size, (d+1) size) of the group, scaled, as a complex polynomial; out: where its spectrum goes
     const auto transform_window = [&](const RingPlan<T>& r, std::size_t size, std::size_t d, T* out) {
+      const auto taps = [&](std::size_t begin) {
+        begin = std::min(begin, plan.taps);
+        return k.rows(begin, std::min(size, plan.taps - begin));
+      };
+      const View<const T, 2> re = taps((d - 1) * size), im = taps(d * size);
+      spectrum(r, g * lanes<T>, re, &im, out, workspace(scratch));
       const T scale = T(1) / static_cast<T>(size);
-      for (std::size_t i = 0; i < 2 * size; ++i) {
-        const std::size_t tap = (d - 1) * size + i;
-        for (std::size_t l = 0; l < lanes<T>; ++l) {
-          const std::size_t h = g * lanes<T> + l;
-          window[i * lanes<T> + l] = tap < plan.taps && h < plan.channels ? k(tap, h) * scale : T(0);
-        }
-      }
-      const View<const T, 2> re(window.data(), {size, lanes<T>}), im(&window[size * lanes<T>], {size, lanes<T>});
-      Buffer<std::byte> scratch(transform_workspace_bytes(r));
-      spectrum(r, 0, re, &im, out, workspace(scratch));
+      std::transform(out, out + r.spectrum_size(), out, [&](T x) { return scale * x; });
     };
     for (std::size_t j = 0; j < std::min(direct_samples, plan.taps); ++j) {
       for (std::size_t l = 0; l < lanes<T> && g * lanes<T> + l < plan.channels; ++l) {
@@ -143,8 +144,38 @@ template <class T>
 DANAUS_INLINE void near_square(const RingPlan<T>& ring, const T* inputs, const T* values, T* outputs,
                                Workspace scratch) noexcept {
   T* const work = scratch.take<T>(ring.work_size());
-  pass_through(ring, Coefficients<const T>{inputs, lanes<T>, ring.rows}, values, work,
-               Coefficients<T>{nullptr, lanes<T>, ring.rows}, outputs, Handover::add_imaginary);
+  pass_through(ring, Coefficients<const T>{inputs, lanes<T>, ring.points()}, values, work,
+               Coefficients<T>{nullptr, lanes<T>, ring.points()}, outputs, Handover::add_imaginary);
+}
+
+/// Writes what is read again much later: past the caches where p stands as that needs it.
+template <class V, class T>
+DANAUS_INLINE void put_away(V x, T* p, bool aligned) noexcept {
+  aligned ? simd::store_past_cache(x, p) : simd::store(x, p);
+}
+
+/// Keeps a transform for later blocks.
+template <class T>
+DANAUS_INLINE void keep_rows(const RingPlan<T>& ring, const T* work, T* kept) noexcept {
+  constexpr std::size_t row = 2 * lanes<T>;
+  const bool aligned = to_line(kept) == 0;
+  for (std::size_t q = 0; q < ring.blocks(); ++q) {
+    const T* const p = work + q * ring.pitch() * row;
+    T* const k = kept + q * ring.block * row;
+    simd::each<T>(ring.block * row, [&]<class V>(std::size_t i) { put_away(simd::load<V>(p + i), k + i, aligned); });
+  }
+  simd::settle();
+}
+
+/// Fetches a transform that was kept.
+template <class T>
+DANAUS_INLINE void fetch_rows(const RingPlan<T>& ring, const T* kept, T* work) noexcept {
+  constexpr std::size_t row = 2 * lanes<T>;
+  for (std::size_t q = 0; q < ring.blocks(); ++q) {
+    T* const p = work + q * ring.pitch() * row;
+    const T* const k = kept + q * ring.block * row;
+    simd::each<T>(ring.block * row, [&]<class V>(std::size_t i) { simd::store(simd::load<V>(k + i), p + i); });
+  }
 }
 
 /// work <- work times a spectrum, plus another spectrum times a further one where there is one.
@@ -153,7 +184,7 @@ DANAUS_INLINE void multiply_add(const RingPlan<T>& ring, const T* filter, const 
                                 T* work) noexcept {
   using V = simd::native<T>;
   constexpr std::size_t row = 2 * lanes<T>;
-  for (std::size_t q = 0; q < ring.top; ++q) {
+  for (std::size_t q = 0; q < ring.blocks(); ++q) {
     for (std::size_t m = 0; m < ring.block; ++m) {
       const std::size_t at = (q * ring.block + m) * row;
       T* const p = work + (q * ring.pitch() + m) * row;
@@ -166,43 +197,39 @@ DANAUS_INLINE void multiply_add(const RingPlan<T>& ring, const T* filter, const 
   }
 }
 
-/// work <- work plus a spectrum times another.
-template <class T>
-DANAUS_INLINE void add_product(const RingPlan<T>& ring, const T* block, const T* filter, T* work) noexcept {
+/// sum <- the products of `count` spectra, block(0), block(1), ..., with as many filters, one after the other, from row
+/// `first` to row `last`; sum may be one of the spectra.
+template <class T, class Block>
+DANAUS_INLINE void sum_products(const RingPlan<T>& ring, std::size_t first, std::size_t last, std::size_t count,
+                                Block block, const T* filters, T* sum) noexcept {
   using V = simd::native<T>;
   constexpr std::size_t row = 2 * lanes<T>;
-  for (std::size_t q = 0; q < ring.top; ++q) {
-    for (std::size_t m = 0; m < ring.block; ++m) {
-      const std::size_t at = (q * ring.block + m) * row;
-      T* const p = work + (q * ring.pitch() + m) * row;
-      for (std::size_t lane = 0; lane < lanes<T>; lane += V::size()) {
-        (Lanes<V>::load(p + lane) + Lanes<V>::load(block + at + lane) * Lanes<V>::load(filter + at + lane))
-            .store(p + lane);
+  const std::size_t size = ring.spectrum_size();
+  const bool aligned = to_line(sum) == 0;
+  const T* blocks[5];
+  for (std::size_t e = 0; e < count; ++e) blocks[e] = block(e);
+  for (std::size_t at = first * row; at < last * row; at += row) {
+    for (std::size_t lane = at; lane < at + lanes<T>; lane += V::size()) {
+      Lanes<V> x{V(T(0)), V(T(0))};
+      for (std::size_t e = 0; e < count; ++e) {
+        x = x + Lanes<V>::load(blocks[e] + lane) * Lanes<V>::load(filters + e * size + lane);
       }
+      put_away(x.re, sum + lane, aligned);
+      put_away(x.im, sum + lane + lanes<T>, aligned);
     }
   }
+  simd::settle();
 }
 
-/// Copies a transform from `work`, or to it.
-template <bool Out, class T>
-DANAUS_INLINE void keep_rows(const RingPlan<T>& ring, T* work, T* kept) noexcept {
-  constexpr std::size_t row = 2 * lanes<T>;
-  for (std::size_t q = 0; q < ring.top; ++q) {
-    T* const p = work + q * ring.pitch() * row;
-    T* const k = kept + q * ring.block * row;
-    simd::each<T>(ring.block * row, [&]<class V>(std::size_t i) {
-      if constexpr (Out) {
-        simd::store(simd::load<V>(p + i), k + i);
-      } else {
-        simd::store(simd::load<V>(k + i), p + i);
-      }
-    });
-  }
+/// Parts of a level's work for one group and block.
+DANAUS_INLINE std::size_t far_parts(bool last) noexcept {
+  return last ? 4 : 1;
 }
 
 /// A part of the work that block i of a level's inputs makes for one group: transform it, multiply it and the blocks
-/// before it by their spectra, d = 2, 3, ..., and add what comes back to block i + 2 of the outputs. The last level
-/// does it in two parts, the others, which look back by one even block only, in one.
+/// before it by their spectra, d = 2, 3, ..., and add what comes back to block i + 2 of the outputs. The last level,
+/// which looks back furthest, does one after the other, the products in two halves, and keeps their sum in the place of
+/// the oldest block; the others, which look back by one even block only, do all at once.
 template <class T>
 DANAUS_INLINE void far_square(const OnlinePlan<T>& plan, std::size_t which, std::uint64_t i, std::size_t part,
                               const T* values, T* group, Workspace scratch) noexcept {
@@ -213,24 +240,26 @@ DANAUS_INLINE void far_square(const OnlinePlan<T>& plan, std::size_t which, std:
   T* const work = scratch.take<T>(ring.work_size());
   const T* const filter = values + level.spectra;
   const auto block = [&](std::uint64_t b) { return group + level.blocks + b % blocks * size; };
+  if (part == 1 || part == 2) {
+    const auto before = [&](std::size_t e) { return block(i - e); };
+    return sum_products(ring, (part - 1) * ring.rows() / 2, part * ring.rows() / 2,
+                        std::min<std::uint64_t>(blocks, i + 1), before, filter, block(i + 1));
+  }
   if (part == 0) {
     const T* const inputs = group + i * level.size % plan.kept() * lanes<T>;
-    forth(ring, Coefficients<const T>{inputs, lanes<T>, ring.rows}, static_cast<const T*>(nullptr), work);
-    if (last || i % 2 == 0) keep_rows<true>(ring, work, block(i));
+    forth(ring, Coefficients<const T>{inputs, lanes<T>, ring.points()}, static_cast<const T*>(nullptr), work);
+    if (last || i % 2 == 0) keep_rows(ring, static_cast<const T*>(work), block(i));
     if (last) return;
+    const bool second = blocks > 1 && i % 2 == 1;
+    multiply_add(ring, filter, second ? block(i - 1) : nullptr, filter + size, work);
   } else {
-    keep_rows<false>(ring, work, block(i));
+    fetch_rows(ring, static_cast<const T*>(block(i + 1)), work);
   }
-  const bool second = blocks > 1 && i > 0 && (last || i % 2 == 1);
-  multiply_add(ring, filter, second ? block(i - 1) : nullptr, filter + size, work);
-  if (last) {
-    for (std::size_t e = 2; e < blocks && e <= i; ++e) add_product(ring, block(i - e), filter + e * size, work);
-  }
-  for (std::size_t q = 0; q < ring.top; ++q) {
+  for (std::size_t q = 0; q < ring.blocks(); ++q) {
     transform_block<false>(ring, 0, work + q * ring.pitch() * 2 * lanes<T>);
   }
   T* const outputs = group + (plan.kept() + (i + 2) * level.size % plan.kept()) * lanes<T>;
-  leave_rows(ring, static_cast<const T*>(work), T(1), Coefficients<T>{nullptr, lanes<T>, ring.rows}, outputs,
+  leave_rows(ring, static_cast<const T*>(work), T(1), Coefficients<T>{nullptr, lanes<T>, ring.points()}, outputs,
              Handover::add_imaginary);
 }
 
@@ -270,7 +299,7 @@ DANAUS_INLINE void work_ahead(const OnlinePlan<T>& plan, std::uint64_t n, T* gro
   // A level's parts are dealt out over its size samples; levels take turns, so that they rarely meet.
   const std::size_t turn = plan.levels.empty() ? 0 : plan.near / count / plan.levels.size();
   for (std::size_t l = 0; l < plan.levels.size(); ++l) {
-    const std::size_t size = plan.levels[l].size, at = n % size, parts = l + 1 < plan.levels.size() ? count : 2 * count;
+    const std::size_t size = plan.levels[l].size, at = n % size, parts = far_parts(l + 1 == plan.levels.size()) * count;
     if (n < size) continue;
     const auto done = [&](std::size_t p) {  // parts finished after p samples
       return p == 0 ? 0 : std::min(size, p + l * turn) * parts / size;

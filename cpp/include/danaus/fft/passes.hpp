@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <bit>
+#include <algorithm>
 
 #include <danaus/fft/butterfly.hpp>
 #include <danaus/simd/memory.hpp>
@@ -73,8 +73,12 @@ DANAUS_INLINE void with_radix(std::size_t radix, F f) noexcept {
     f(std::integral_constant<std::size_t, 8>{});
   } else if (radix == 4) {
     f(std::integral_constant<std::size_t, 4>{});
-  } else {
+  } else if (radix == 2) {
     f(std::integral_constant<std::size_t, 2>{});
+  } else if (radix == 12) {
+    f(std::integral_constant<std::size_t, 12>{});
+  } else {
+    f(std::integral_constant<std::size_t, 10>{});
   }
 }
 
@@ -86,130 +90,33 @@ template <bool Forth, class T>
   const std::size_t radix = plan.level[level].radix, rows = plan.level[level].rows;
   const T* const twiddles = plan.twiddles.data() + plan.level[level].twiddles;
   with_radix(radix, [&](auto R) {
-    if (level + 1 == plan.levels) return last_pass<R, Forth, V>(data);
+    if constexpr (R <= 8) {
+      if (level + 1 == plan.levels) return last_pass<R, Forth, V>(data);
+    }
     if constexpr (Forth) pass<R, true, V>(data, rows, twiddles);
     for (std::size_t j = 0; j < R; ++j) transform_block<Forth>(plan, level + 1, data + j * rows * 2 * lanes<T>);
     if constexpr (!Forth) pass<R, false, V>(data, rows, twiddles);
   });
 }
 
-/// Calls f with the number of slices as a constant.
-template <class T, class F>
-DANAUS_INLINE void with_slices(std::size_t slices, F f) noexcept {
-  if (slices == 1) return f(std::integral_constant<std::size_t, 1>{});
-  if (slices == 2) return f(std::integral_constant<std::size_t, 2>{});
-  if (slices == 4) return f(std::integral_constant<std::size_t, 4>{});
-  if constexpr (lanes<T> > 8) {
-    if (slices == 16) return f(std::integral_constant<std::size_t, 16>{});
-  }
-  f(std::integral_constant<std::size_t, 8>{});
-}
-
-/// x conj(w)
-template <class V>
-DANAUS_INLINE Lanes<V> conjugate_product(Lanes<V> x, Lanes<V> w) noexcept {
-  return {fma(x.im, w.im, x.re * w.re), fnma(x.re, w.im, x.im * w.re)};
-}
-
-/// 1 where lane & Distance is 0, else -1.
-template <class V, std::size_t Distance>
-DANAUS_INLINE V alternating() noexcept {
-  return [&]<std::size_t... I>(std::index_sequence<I...>) {
-    using T = typename V::value_type;
-    return V::wrap(typename V::storage{((I & Distance) == 0 ? T(1) : T(-1))...});
-  }(std::make_index_sequence<V::size()>{});
-}
-
-/// The S-point transforms across the lanes of a row, forth or back, scrambled order.
-template <std::size_t S, bool Forth, class V, class T, std::size_t N>
-DANAUS_INLINE void transform_lanes(const RingPlan<T>& plan, Lanes<V> (&x)[N]) noexcept {
-  constexpr std::size_t passes = std::countr_zero(S);
-  simd::unrolled<passes>([&](auto step) {
-    constexpr std::size_t pass = Forth ? step : passes - 1 - step, distance = S >> (pass + 1);
-    const T* const turn = &plan.lane_turns[2 * lanes<T> * pass];
-    if constexpr (!Forth && distance > 1) {
-      simd::unrolled<N>([&](auto i) { x[i] = conjugate_product(x[i], Lanes<V>::load(turn + i * V::size())); });
-    }
-    if constexpr (distance >= V::size()) {
-      constexpr std::size_t apart = distance / V::size();
-      simd::unrolled<N>([&](auto i) {
-        if constexpr (i % (2 * apart) < apart) dft2<Forth>(x[i], x[i + apart]);
-      });
-    } else {
-      simd::unrolled<N>([&](auto i) {  // lower lane: sum; upper lane: lower - upper
-        const V sign = alternating<V, distance>();
-        x[i] = {fma(x[i].re, sign, simd::exchanged<distance>(x[i].re)),
-                fma(x[i].im, sign, simd::exchanged<distance>(x[i].im))};
-      });
-    }
-    if constexpr (Forth && distance > 1) {
-      simd::unrolled<N>([&](auto i) { x[i] = x[i] * Lanes<V>::load(turn + i * V::size()); });
-    }
-  });
-}
-
-/// The transforms across the lanes of rows [first, first + count), forth or back; nothing with one slice.
-template <bool Forth, class T>
-[[gnu::noinline]] DANAUS_KERNEL void finish_rows(const RingPlan<T>& plan, std::size_t first, std::size_t count,
-                                                 T* data) noexcept {
-  using V = simd::native<T>;
-  if (plan.slices == 1) return;
-  with_slices<T>(plan.slices, [&](auto S) {
-    for (std::size_t m = 0; m < count; ++m) {
-      T* const p = data + 2 * lanes<T> * m;
-      const T* const twist = &plan.lane_twist[2 * lanes<T> * (first + m)];
-      constexpr std::size_t N = lanes<T> / V::size();
-      Lanes<V> x[N];
-      simd::unrolled<N>([&](auto i) {
-        x[i] = Lanes<V>::load(p + i * V::size());
-        if constexpr (Forth) x[i] = x[i] * Lanes<V>::load(twist + i * V::size());
-      });
-      transform_lanes<S, Forth>(plan, x);
-      simd::unrolled<N>([&](auto i) {
-        if constexpr (!Forth) x[i] = conjugate_product(x[i], Lanes<V>::load(twist + i * V::size()));
-        x[i].store(p + i * V::size());
-      });
-    }
-  });
-}
-
-/// Rows [first, first + count) forth across the lanes, times their part of the spectrum, and back.
-template <std::size_t S, class T>
-DANAUS_INLINE void multiply_rows(const RingPlan<T>& plan, std::size_t first, std::size_t count, T* data,
-                                 const T* spectrum) noexcept {
-  using V = simd::native<T>;
-  constexpr std::size_t N = lanes<T> / V::size();
-  for (std::size_t m = 0; m < count; ++m) {
-    T* const p = data + 2 * lanes<T> * m;
-    Lanes<V> x[N], twist[N];
-    simd::unrolled<N>([&](auto i) { x[i] = Lanes<V>::load(p + i * V::size()); });
-    if constexpr (S > 1) {
-      simd::unrolled<N>([&](auto i) {
-        twist[i] = Lanes<V>::load(&plan.lane_twist[2 * lanes<T> * (first + m) + i * V::size()]);
-        x[i] = x[i] * twist[i];
-      });
-      transform_lanes<S, true>(plan, x);
-    }
-    simd::unrolled<N>([&](auto i) { x[i] = x[i] * Lanes<V>::load(spectrum + 2 * lanes<T> * m + i * V::size()); });
-    if constexpr (S > 1) {
-      transform_lanes<S, false>(plan, x);
-      simd::unrolled<N>([&](auto i) { x[i] = conjugate_product(x[i], twist[i]); });
-    }
-    simd::unrolled<N>([&](auto i) { x[i].store(p + i * V::size()); });
-  }
-}
-
-/// A block from `level` on: forth, times its part of a spectrum, and back, depth first. One slice only.
+/// A block from `level` on: forth, times its part of a spectrum, and back, depth first.
 template <class T>
 [[gnu::noinline]] DANAUS_KERNEL void multiply_block(const RingPlan<T>& plan, std::size_t level, T* data,
                                                     const T* spectrum) noexcept {
   using V = simd::native<T>;
   constexpr std::size_t row = 2 * lanes<T>;
-  if (plan.levels == 0) return multiply_rows<1>(plan, 0, 1, data, spectrum);
+  if (plan.levels == 0) {  // one row
+    for (std::size_t lane = 0; lane < lanes<T>; lane += V::size()) {
+      (Lanes<V>::load(data + lane) * Lanes<V>::load(spectrum + lane)).store(data + lane);
+    }
+    return;
+  }
   const std::size_t radix = plan.level[level].radix, rows = plan.level[level].rows;
   const T* const twiddles = plan.twiddles.data() + plan.level[level].twiddles;
   with_radix(radix, [&](auto R) {
-    if (level + 1 == plan.levels) return turn_around<R, V>(data, spectrum);
+    if constexpr (R <= 8) {
+      if (level + 1 == plan.levels) return turn_around<R, V>(data, spectrum);
+    }
     pass<R, true, V>(data, rows, twiddles);
     for (std::size_t j = 0; j < R; ++j) {
       multiply_block(plan, level + 1, data + j * rows * row, spectrum + j * rows * row);
@@ -218,14 +125,13 @@ template <class T>
   });
 }
 
-/// Where the rows of coefficients of a group of channels stand: row m at data + m * stride. Coefficient t of channel c
-/// is lane c * slices + t % slices of row t / slices. Of each channel the first `rows` rows are looked at, the others
-/// are zero.
+/// Where the first `count` coefficients of each of plan.channels() channels stand, the others are zero: coefficient t
+/// in the lanes at data + t * stride; of a plan in segments at data + t.
 template <class T>
 struct Coefficients {
   T* data;
   std::size_t stride;
-  std::size_t rows;
+  std::size_t count;
 };
 
 /// How many blocks have a row m among the first `count` rows.
@@ -242,7 +148,7 @@ DANAUS_INLINE void enter(const RingPlan<T>& plan, Coefficients<const T> from, co
   const T* const turns = plan.turns.data();
   for (std::size_t m = 0; m < plan.block; ++m) {
     const T* const twist = &plan.twist[2 * R * m];
-    const std::size_t live = live_blocks(from.rows, m, plan.block), here = m * from.stride;
+    const std::size_t live = live_blocks(from.count, m, plan.block), here = m * from.stride;
     for (std::size_t lane = 0; lane < lanes<T>; lane += V::size()) {
       Lanes<V> x[R];
       simd::unrolled<R>([&](auto j) {
@@ -281,7 +187,7 @@ DANAUS_INLINE void leave(const RingPlan<T>& plan, const T* work, T scale, Coeffi
   const T* const turns = plan.turns.data();
   for (std::size_t m = 0; m < plan.block; ++m) {
     const T* const twist = &plan.twist[2 * R * m];
-    const std::size_t live = live_blocks(to.rows, m, plan.block), here = m * to.stride;
+    const std::size_t live = live_blocks(to.count, m, plan.block), here = m * to.stride;
     for (std::size_t lane = 0; lane < lanes<T>; lane += V::size()) {
       const T* const from = work + m * row + lane;
       Lanes<V> x[R];
@@ -308,6 +214,123 @@ DANAUS_INLINE void leave(const RingPlan<T>& plan, const T* work, T scale, Coeffi
   }
 }
 
+/// Calls f(j, place of the values) for each segment j that has values [m, m + V::size()) among the first `count`
+/// coefficients; the last of them may have fewer.
+template <class V, class T, class F>
+DANAUS_INLINE void each_segment(const RingPlan<T>& plan, std::size_t m, std::size_t count, F f) noexcept {
+  simd::unrolled<lanes<T>>([&](auto j) {
+    const std::size_t at = j * plan.block + m;
+    f(j, at, at < count ? std::min(count - at, V::size()) : 0);
+  });
+}
+
+/// `present` lanes at p, then zeros.
+template <class V, class T>
+DANAUS_INLINE V load_part(const T* p, std::size_t present) noexcept {
+  if (present == V::size()) return simd::load<V>(p);
+  T values[V::size()] = {};
+  std::copy_n(p, present, values);
+  return simd::load<V>(values);
+}
+
+/// The rows and columns of a square of V::size() rows change places, for each such square of x.
+template <class V, std::size_t R>
+DANAUS_INLINE void turn_squares(Lanes<V> (&x)[R]) noexcept {
+  constexpr std::size_t N = V::size();
+  simd::unrolled<R / N>([&](auto square) {
+    V re[N], im[N];
+    simd::unrolled<N>([&](auto i) {
+      re[i] = x[square * N + i].re;
+      im[i] = x[square * N + i].im;
+    });
+    simd::transpose<N / 2>(re);
+    simd::transpose<N / 2>(im);
+    simd::unrolled<N>([&](auto i) { x[square * N + i] = {re[i], im[i]}; });
+  });
+}
+
+/// `enter` for a plan in segments: lanes are V::size() times on the way in, segments on the way out.
+template <class T>
+[[gnu::noinline]] DANAUS_KERNEL void enter_segments(const RingPlan<T>& plan, Coefficients<const T> from, const T* im,
+                                                    T* work) noexcept {
+  using V = simd::native<T>;
+  constexpr std::size_t row = 2 * lanes<T>, N = V::size(), R = lanes<T>;
+  const T* const turns = plan.turns.data();
+  for (std::size_t m = 0; m < plan.block; m += N) {
+    Lanes<V> x[R];
+    each_segment<V>(plan, m, from.count, [&](auto j, std::size_t at, std::size_t present) {
+      x[j] = Lanes<V>{V(T(0)), V(T(0))};
+      if (present == 0) return;
+      const V re = load_part<V>(from.data + at, present);
+      if (im == nullptr) {
+        x[j] = j == 0 ? Lanes<V>{re, V(T(0))} : Lanes<V>{re * V(turns[2 * j]), re * V(turns[2 * j + 1])};
+      } else {
+        x[j] = Lanes<V>{re, load_part<V>(im + at, present)}.times(turns + 2 * j);
+      }
+    });
+    dft<R, true>(x);
+    turn_squares(x);
+    simd::unrolled<R>([&](auto q) {
+      const std::size_t at = (m + q % N) * row + q / N * N;
+      (x[q] * Lanes<V>::load(plan.twist.data() + at)).store(work + at);
+    });
+  }
+}
+
+/// V::size() times of every segment back, before their turns.
+template <class V, class T>
+DANAUS_INLINE void leave_column(const RingPlan<T>& plan, const T* work, std::size_t m,
+                                Lanes<V> (&x)[lanes<T>]) noexcept {
+  constexpr std::size_t row = 2 * lanes<T>, N = V::size();
+  simd::unrolled<lanes<T>>([&](auto q) {
+    const std::size_t at = (m + q % N) * row + q / N * N;
+    x[q] = conjugate_product(Lanes<V>::load(work + at), Lanes<V>::load(plan.twist.data() + at));
+  });
+  turn_squares(x);
+  dft<lanes<T>, false>(x);
+}
+
+/// `leave` for a plan in segments.
+template <class T>
+[[gnu::noinline]] DANAUS_KERNEL void leave_segments(const RingPlan<T>& plan, const T* work, T scale, Coefficients<T> to,
+                                                    T* im, Handover how) noexcept {
+  using V = simd::native<T>;
+  constexpr std::size_t N = V::size(), R = lanes<T>;
+  T turns[2 * R];
+  for (std::size_t j = 0; j < 2 * R; ++j) turns[j] = scale * plan.turns[j];
+  std::size_t m = 0;
+  if (im == nullptr && to.count >= (R - 1) * plan.block) {  // the rule: real parts only, of whole segments
+    const std::size_t last = std::min(plan.block, to.count - (R - 1) * plan.block) / N * N;
+    const bool past_cache = how == Handover::past_cache;
+    for (; m < last; m += N) {
+      Lanes<V> x[R];
+      leave_column(plan, work, m, x);
+      simd::unrolled<R>([&](auto j) {
+        const V re = fma(x[j].im, V(turns[2 * j + 1]), x[j].re * V(turns[2 * j]));
+        T* const p = to.data + j * plan.block + m;
+        past_cache ? simd::store_past_cache(re, p) : simd::store(re, p);
+      });
+    }
+  }
+  const auto put = [](V value, T* p, std::size_t present) {
+    T values[N];
+    simd::store(value, values);
+    std::copy_n(values, present, p);
+  };
+  for (; m < plan.block; m += N) {
+    Lanes<V> x[R];
+    leave_column(plan, work, m, x);
+    each_segment<V>(plan, m, to.count, [&](auto j, std::size_t at, std::size_t present) {
+      if (present == 0) return;
+      const V c(turns[2 * j]), s(turns[2 * j + 1]);
+      if (how != Handover::add_imaginary) put(fma(x[j].im, s, x[j].re * c), to.data + at, present);
+      if (im == nullptr) return;
+      const V before = how == Handover::add_imaginary ? load_part<V>(im + at, present) : V(T(0));
+      put(fnma(x[j].re, s, fma(x[j].im, c, before)), im + at, present);
+    });
+  }
+}
+
 /// Calls f with the radix of the first pass as a constant.
 template <class F>
 DANAUS_INLINE void with_top(std::size_t top, F f) noexcept {
@@ -331,11 +354,13 @@ DANAUS_INLINE void with_top(std::size_t top, F f) noexcept {
 template <class T>
 [[gnu::noinline]] DANAUS_KERNEL void enter_rows(const RingPlan<T>& plan, Coefficients<const T> from, const T* im,
                                                 T* work) noexcept {
+  if (plan.segments > 1) return enter_segments(plan, from, im, work);
   with_top(plan.top, [&](auto R) { enter<R>(plan, from, im, work); });
 }
 template <class T>
 [[gnu::noinline]] DANAUS_KERNEL void leave_rows(const RingPlan<T>& plan, const T* work, T scale, Coefficients<T> to,
                                                 T* im, Handover how) noexcept {
+  if (plan.segments > 1) return leave_segments(plan, work, scale, to, im, how);
   with_top(plan.top, [&](auto R) { leave<R>(plan, work, scale, to, im, how); });
 }
 

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <concepts>
 #include <numbers>
+#include <utility>
 
 #include <danaus/core/buffer.hpp>
 
@@ -19,43 +20,51 @@ inline constexpr std::size_t lanes = cache_line / sizeof(T);
 /// The polynomials modulo x^n = i (a right angle) or x^n = 1 (a full turn).
 enum class Turn : unsigned char { right_angle, full };
 
-/// How polynomials modulo x^n = i are transformed, `channels()` at a time, real and imaginary parts in
-/// lanes. With one slice a row holds one coefficient of `lanes` channels. With S slices it holds S
-/// coefficients next to each other of lanes / S channels; a transform is then rows = n / S times
-/// shorter and stays in cache, and S-point transforms across the lanes complete it.
+/// How polynomials modulo x^n = i are transformed, `channels()` at a time, real and imaginary parts in lanes: either
+/// those of `lanes` channels side by side, or those of one channel cut into `lanes` segments of time, which needs a
+/// workspace of 1 / lanes the size: the first pass is then the one across segments.
 ///
-/// Rows: a first pass of radix `top` over rows `block` apart, then `top` blocks, each finished by passes
-/// of radix 8, 4 or 2 while it stays in cache. Built once in double precision; read by any number of threads.
+/// Rows: a first pass of radix `top` over rows `block` apart, then blocks of `block` rows, each finished by passes
+/// of radix 12, 10, 8, 4 or 2 while it stays in cache: `top` blocks with channels in lanes, and one, with the `top`
+/// blocks in its lanes, with segments. Built once in double precision; read by any number of threads.
 template <std::floating_point T>
 struct RingPlan {
   struct Level {
-    std::size_t radix;     ///< 2, 4 or 8
+    std::size_t radix;     ///< 2, 4 or 8; of segments the first may be 10 or 12
     std::size_t rows;      ///< of each of the `radix` blocks it leaves
     std::size_t twiddles;  ///< where in `twiddles` its (rows, radix - 1) factors begin
   };
-  std::size_t slices = 1;
-  std::size_t rows = 2;   ///< 2, 4 or 8, 10, 12 times a power of two
+  std::size_t segments = 1;
   std::size_t top = 2;    ///< 2, 4, 8, 10, 12 or 16
-  std::size_t block = 1;  ///< rows / top, a power of two
+  std::size_t block = 1;  ///< n / top: a power of two, but for segments also 3 or 5 times one
   std::size_t levels = 0;
   std::array<Level, 32> level{};
-  Buffer<T> twiddles;    ///< of the levels: exp(-2 pi i j q / (radix rows)) as (cos, sin)
-  Buffer<T> twist;       ///< (block, top): y_0^m exp(-2 pi i m q / rows) for row m of block q, y_0^rows = i or 1
-  Buffer<T> turns;       ///< (top): y_0^{j block}
-  Buffer<T> lane_twist;  ///< with slices: a row for each row of a spectrum, z^s with z^slices = y, s = lane % slices
-  Buffer<T> lane_turns;  ///< with slices: a row for each of the log2(slices) passes across lanes
+  Buffer<T> twiddles;  ///< of the levels: exp(-2 pi i j q / (radix rows)) as (cos, sin)
+  Buffer<T> twist;     ///< y_0^m exp(-2 pi i m q / n) for row m of block q, y_0^n = i or 1: (block, top) pairs
+                       ///< (cos, sin), or with segments (block) rows of complex lanes
+  Buffer<T> turns;     ///< (top): y_0^{j block}
 
-  /// For polynomials of `least` coefficients. `radix`: 8 suits 32 vector registers, 4 suits 16.
-  explicit RingPlan(std::size_t least, std::size_t slices_ = 1, Turn turn = Turn::right_angle, std::size_t radix = 8)
-      : slices(slices_) {
+  /// For polynomials of `least` coefficients, of one channel if `alone`; a plan in segments takes what
+  /// fits_segments() says. `radix`: 8 suits 32 vector registers, 4 suits 16.
+  explicit RingPlan(std::size_t least, bool alone = false, Turn turn = Turn::right_angle, std::size_t radix = 8) {
     const double angle = turn == Turn::right_angle ? 0.25 : 0.0;  // of x^n, in turns
-    choose_rows((least + slices - 1) / slices, radix);
+    if (alone) {
+      segments = top = lanes<T>;
+      block = next_size((least + top - 1) / top, top).second;
+    } else {
+      choose_top(least, radix);
+    }
     choose_levels(radix);
-    const auto n = static_cast<double>(rows);
-    twist.reserve(2 * rows);
+    const auto n = static_cast<double>(points());
     for (std::size_t m = 0; m < block; ++m) {
-      for (std::size_t q = 0; q < top; ++q) {
-        append(twist, (angle * static_cast<double>(m) - static_cast<double>(m * q % rows)) / n);
+      const auto turned = [&](std::size_t q) {
+        return (angle * static_cast<double>(m) - static_cast<double>(m * q % points())) / n;
+      };
+      if (alone) {
+        for (std::size_t q = 0; q < top; ++q) twist.push_back(cosine(turned(q)));
+        for (std::size_t q = 0; q < top; ++q) twist.push_back(sine(turned(q)));
+      } else {
+        for (std::size_t q = 0; q < top; ++q) append(twist, turned(q));
       }
     }
     for (std::size_t j = 0; j < top; ++j) append(turns, angle * static_cast<double>(j) / static_cast<double>(top));
@@ -66,23 +75,28 @@ struct RingPlan {
         for (std::size_t q = 1; q < level[l].radix; ++q) append(twiddles, -static_cast<double>(j * q) / size);
       }
     }
-    if (slices > 1) prepare_lanes(angle);
   }
 
+  /// Whether a plan in segments has just n points.
+  static constexpr bool fits_segments(std::size_t n) noexcept { return n > 0 && n % (lanes<T> * lanes<T>) == 0; }
+
   /// n
-  std::size_t points() const noexcept { return slices * rows; }
-  std::size_t channels() const noexcept { return lanes<T> / slices; }
+  std::size_t points() const noexcept { return top * block; }
+  std::size_t channels() const noexcept { return lanes<T> / segments; }
+  std::size_t blocks() const noexcept { return top / segments; }
+  /// Rows of a spectrum.
+  std::size_t rows() const noexcept { return blocks() * block; }
   /// Rows from one block to the next in the workspace: one more than it has, so that a column of the
   /// first pass does not fall into one set of the cache.
   std::size_t pitch() const noexcept { return block + 1; }
   /// Elements of the workspace that holds a transform.
-  std::size_t work_size() const noexcept { return 2 * lanes<T> * top * pitch(); }
+  std::size_t work_size() const noexcept { return 2 * lanes<T> * blocks() * pitch(); }
   /// Elements of a spectrum.
-  std::size_t spectrum_size() const noexcept { return 2 * lanes<T> * rows; }
+  std::size_t spectrum_size() const noexcept { return 2 * lanes<T> * rows(); }
 
-  /// Which power of exp(-2 pi i / rows) row `position` of a spectrum stands for.
-  std::size_t frequency(std::size_t position) const noexcept {
-    std::size_t k = position / block, step = top, rest = position % block;
+  /// Which power of exp(-2 pi i / n) row `position` of a spectrum stands for, with segments in lane `segment`.
+  std::size_t frequency(std::size_t position, std::size_t segment = 0) const noexcept {
+    std::size_t k = position / block + segment, step = top, rest = position % block;
     for (std::size_t l = 0; l < levels; ++l) {
       k += rest / level[l].rows * step;
       step *= level[l].radix;
@@ -92,64 +106,42 @@ struct RingPlan {
   }
 
  private:
+  static T cosine(double turns_of_circle) { return static_cast<T>(std::cos(2 * std::numbers::pi * turns_of_circle)); }
+  static T sine(double turns_of_circle) { return static_cast<T>(std::sin(2 * std::numbers::pi * turns_of_circle)); }
   static void append(Buffer<T>& to, double turns_of_circle) {
-    const double angle = 2 * std::numbers::pi * turns_of_circle;
-    to.push_back(static_cast<T>(std::cos(angle)));
-    to.push_back(static_cast<T>(std::sin(angle)));
+    to.push_back(cosine(turns_of_circle));
+    to.push_back(sine(turns_of_circle));
   }
-  /// The smallest of 2, 4 and 8, 10, 12 times a power of two that is not below `least`.
-  void choose_rows(std::size_t least, std::size_t radix) noexcept {
+  /// The smallest of 8, 10 and 12 times a power of two that is not below `least` and a multiple of `unit`, itself a
+  /// power of two; first which of the three it is.
+  static std::pair<std::size_t, std::size_t> next_size(std::size_t least, std::size_t unit) noexcept {
+    std::pair<std::size_t, std::size_t> best{0, std::size_t(-1)};
+    for (const std::size_t first : {8u, 10u, 12u}) {
+      std::size_t all = first * std::bit_ceil((least + first - 1) / first);
+      while (all % unit != 0) all *= 2;
+      if (all < best.second) best = {first, all};
+    }
+    return best;
+  }
+  void choose_top(std::size_t least, std::size_t radix) noexcept {
     if (least <= 4) {
-      rows = top = least <= 2 ? 2 : 4;
+      top = least <= 2 ? 2 : 4;
       return;
     }
-    rows = std::size_t(-1) / 2;
-    for (const std::size_t first : {8u, 10u, 12u}) {
-      const std::size_t all = first * std::bit_ceil((least + first - 1) / first);
-      if (all < rows) {
-        rows = all;
-        top = first;
-      }
-    }
-    if (top == 8 && radix == 8 && rows >= 16384) top = 16;
-    block = rows / top;
+    const auto [first, all] = next_size(least, 1);
+    top = first == 8 && radix == 8 && all >= 16384 ? 16 : first;
+    block = all / top;
   }
-  /// 8s outside, what remains of the power of two inside.
+  /// 12 or 10 outside where 3 or 5 is a factor, then 8s, what remains of the power of two inside.
   void choose_levels(std::size_t radix) noexcept {
-    auto power = static_cast<std::size_t>(std::countr_zero(block));
     std::size_t left = block;
-    while (power > 0) {
-      std::size_t step = power == 1 ? 1 : 2;
-      if (power == 3 || (radix == 8 && power > 4)) step = 3;
-      power -= step;
-      left >>= step;
-      level[levels++] = {std::size_t(1) << step, left, 0};
-    }
-  }
-  void prepare_lanes(double angle) {
-    lane_twist.resize(spectrum_size());
-    const auto share = [&](std::size_t lane) {
-      return static_cast<double>(lane % slices) / static_cast<double>(slices);
+    const auto add = [&](std::size_t step) {
+      left /= step;
+      level[levels++] = {step, left, 0};
     };
-    const auto write = [](T* row, std::size_t lane, double turns_of_circle) {
-      row[lane] = static_cast<T>(std::cos(2 * std::numbers::pi * turns_of_circle));
-      row[lane + lanes<T>] = static_cast<T>(std::sin(2 * std::numbers::pi * turns_of_circle));
-    };
-    for (std::size_t p = 0; p < rows; ++p) {
-      const double y = (angle - static_cast<double>(frequency(p))) / static_cast<double>(rows);
-      for (std::size_t lane = 0; lane < lanes<T>; ++lane) {
-        write(&lane_twist[2 * lanes<T> * p], lane, y * share(lane));
-      }
-    }
-    for (std::size_t distance = slices / 2; distance > 0; distance /= 2) {
-      const std::size_t at = lane_turns.size();
-      lane_turns.resize(at + 2 * lanes<T>);
-      for (std::size_t lane = 0; lane < lanes<T>; ++lane) {
-        const std::size_t place = lane % (2 * distance);
-        const std::size_t turned = place < distance ? 0 : place - distance;
-        write(&lane_turns[at], lane, -static_cast<double>(turned) / static_cast<double>(2 * distance));
-      }
-    }
+    if (left % 3 == 0) add(12);
+    if (left % 5 == 0) add(10);
+    while (left > 1) add(left == 2 ? 2 : left == 8 || (radix == 8 && left > 16) ? 8 : 4);
   }
 };
 

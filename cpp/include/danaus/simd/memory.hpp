@@ -72,28 +72,40 @@ DANAUS_INLINE void transpose(vec<T, N> (&x)[N]) noexcept {
   }
 }
 
-/// to[j * to_stride + i] = from[i * from_stride + j] for i < rows and j < columns, in square blocks of registers.
-template <class T>
+/// How results are written.
+enum class Writing : unsigned char { cached, past_cache };
+
+template <std::size_t N, Writing How, class T>
+DANAUS_INLINE void transpose_squares(const T* from, std::size_t from_stride, std::size_t rows, std::size_t columns,
+                                     T* to, std::size_t to_stride) noexcept {
+  const std::size_t high = rows / N * N, wide = columns / N * N;
+  for (std::size_t i = 0; i < high; i += N) {
+    for (std::size_t j = 0; j < wide; j += N) {
+      vec<T, N> x[N];
+      unrolled<N>([&](auto r) { x[r] = load<vec<T, N>>(from + (i + r) * from_stride + j); });
+      transpose<N / 2>(x);
+      unrolled<N>([&](auto r) {
+        T* const p = to + (j + r) * to_stride + i;
+        How == Writing::past_cache ? store_past_cache(x[r], p) : store(x[r], p);
+      });
+    }
+  }
+  if constexpr (N > 1) {
+    constexpr std::size_t half = N / 2;
+    const T* const below = from + high * from_stride;
+    if (high > 0 && wide < columns) {
+      transpose_squares<half, How>(from + wide, from_stride, high, columns - wide, to + wide * to_stride, to_stride);
+    }
+    if (high < rows) transpose_squares<half, How>(below, from_stride, rows - high, columns, to + high, to_stride);
+  }
+}
+
+/// to[j * to_stride + i] = from[i * from_stride + j] for i < rows and j < columns, in squares of whole registers, of
+/// half ones where these no longer fit, and so on. Past the caches: each square's columns must be aligned in `to`.
+template <Writing How = Writing::cached, class T>
 [[gnu::noinline]] DANAUS_KERNEL void transpose(const T* from, std::size_t from_stride, std::size_t rows,
                                                std::size_t columns, T* to, std::size_t to_stride) noexcept {
-  using V = native<T>;
-  constexpr std::size_t N = V::size();
-  std::size_t i = 0;
-  for (; i + N <= rows; i += N) {
-    std::size_t j = 0;
-    for (; j + N <= columns; j += N) {
-      V x[N];
-      unrolled<N>([&](auto r) { x[r] = load<V>(from + (i + r) * from_stride + j); });
-      transpose<N / 2>(x);
-      unrolled<N>([&](auto r) { store(x[r], to + (j + r) * to_stride + i); });
-    }
-    for (; j < columns; ++j) {
-      for (std::size_t r = 0; r < N; ++r) to[j * to_stride + i + r] = from[(i + r) * from_stride + j];
-    }
-  }
-  for (; i < rows; ++i) {
-    for (std::size_t j = 0; j < columns; ++j) to[j * to_stride + i] = from[i * from_stride + j];
-  }
+  transpose_squares<native<T>::size(), How>(from, from_stride, rows, columns, to, to_stride);
 }
 
 }  // namespace simd

@@ -128,16 +128,6 @@ DANAUS_INLINE vec<T, 2 * N> joined(vec<T, N> a, vec<T, N> b) noexcept {
   return joined(a, b, std::make_index_sequence<2 * N>{});
 }
 
-/// Each lane l changes places with lane l ^ Distance.
-template <std::size_t Distance, class T, std::size_t N, std::size_t... I>
-DANAUS_INLINE vec<T, N> exchanged(vec<T, N> x, std::index_sequence<I...>) noexcept {
-  return vec<T, N>::wrap(__builtin_shufflevector(x.v, x.v, static_cast<int>(I ^ Distance)...));
-}
-template <std::size_t Distance, class T, std::size_t N>
-DANAUS_INLINE vec<T, N> exchanged(vec<T, N> x) noexcept {
-  return exchanged<Distance>(x, std::make_index_sequence<N>{});
-}
-
 /// op over all lanes, halving until one is left.
 template <class T, std::size_t N, class Op>
 DANAUS_INLINE T reduce(vec<T, N> x, Op op) noexcept {

@@ -32,6 +32,14 @@ View<const T, 2> taps_of(const Input<T>& k) {
   return {k.data(), {k.shape(1), k.shape(0)}, {1, k.shape(1)}};
 }
 
+/// Channels [first, last) of all rows: 0.
+template <class T>
+void clear_rows(View<T, 2> y, std::size_t first, std::size_t last) noexcept {
+  for (std::size_t t = 0; t < y.extent(0); ++t) {
+    for (std::size_t c = first; c < std::min(last, y.extent(1)); ++c) y(t, c) = T(0);
+  }
+}
+
 /// Kernels at work: their spectra, or few taps themselves, and how they are applied.
 template <class T>
 class Filter {
@@ -70,8 +78,8 @@ class Filter {
   }
 
   /// All of u, sequence by sequence; the sequences of a group of channels after each other, so that its spectra
-  /// are read from memory once.
-  void apply(const Sequences<T>& u, const Result<T>& y, std::size_t threads) const {
+  /// are read from memory once. Beyond its length a sequence is not read, and y is 0.
+  void apply(const Sequences<T>& u, const Result<T>& y, std::size_t threads, const Lengths& lengths) const {
     if (u.size() == 0) return;
     const auto& run = kernels().fft<T>();
     const std::size_t groups = (channels_ + lanes<T> - 1) / lanes<T>;
@@ -86,14 +94,18 @@ class Filter {
       T* const carry = scratch.take<T>(carried);
       for (std::size_t i = begin; i < end; ++i) {
         const std::size_t first = i / batch * bundle, b = i % batch;
-        const std::size_t last = std::min(first + bundle, groups);
+        const std::size_t last = std::min(first + bundle, groups), length = lengths[b];
+        const View<T, 2> all = sequence(y, b), out = all.rows(0, length);
+        const View<const T, 2> in = u(b).rows(0, length);
+        clear_rows(all.rows(length, all.extent(0) - length), first * lanes<T>, last * lanes<T>);
+        if (length == 0) continue;
         if (!plan_) {
-          run.convolve_direct(values(), taps_, first, last, u(b), sequence(y, b), scratch);
+          run.convolve_direct(values(), taps_, first, last, in, out, scratch);
         } else if (whole) {
-          run.convolve(*plan_, first, last, u(b), values(), sequence(y, b), scratch);
+          run.convolve(*plan_, first, last, in, values(), out, scratch);
         } else {
           std::fill(carry + first * plan_->stage_size(), carry + last * plan_->stage_size(), T(0));
-          run.convolve_on(*plan_, first, last, u(b), values(), carry, sequence(y, b), scratch);
+          run.convolve_on(*plan_, first, last, in, values(), carry, out, scratch);
         }
       }
     });
@@ -144,18 +156,19 @@ class Convolver {
     filter_.emplace(taps, further, kind_of(correlation), length, threads, false);
   }
 
-  Result<T> operator()(const Array& u, const nb::object& out, std::size_t threads) const {
-    const char* const where = "ssm.Convolution";
+  Result<T> operator()(const Array& u, const nb::object& out, std::size_t threads, const nb::object& ends,
+                       const char* where) const {
     Sequences<T> in(where, "u", u, filter_->channels());
     if (!any_length_ && in.length() > length_) {
       throw nb::value_error((std::string(where) + ": u must have at most length = " + std::to_string(length_) +
                              " samples where taps act on the future, has " + std::to_string(in.length()))
                                 .c_str());
     }
+    const Lengths lengths = lengths_of(where, ends, in.shape());
     Result<T> y = output_like<T>(where, out, in);
     in.shield_from(where, "u", y);
     const nb::gil_scoped_release unlocked;
-    filter_->apply(in, y, threads);
+    filter_->apply(in, y, threads, lengths);
     return y;
   }
   std::size_t nbytes() const noexcept { return filter_->nbytes(); }
@@ -181,7 +194,7 @@ Result<T> convolve_once(const Array& u, const Array& k, const std::optional<Arra
   in.shield_from(where, "u", y);
   const nb::gil_scoped_release unlocked;
   const Filter<T> filter(taps, further, kind_of(correlation), in.length(), threads, true);
-  filter.apply(in, y, threads);
+  filter.apply(in, y, threads, Lengths{in.length()});
   return y;
 }
 
@@ -208,12 +221,12 @@ class OnlineFilter {
   }
   std::size_t nbytes() const noexcept { return (plan_.spectra.size() + plan_.direct.size()) * sizeof(T); }
 
-  void scan(const T* u, std::size_t batch, std::size_t length, T* states, T* y, std::size_t threads) const {
+  void scan(const T* u, std::size_t batch, const Lengths& lengths, T* states, T* y, std::size_t threads) const {
     in_pieces(batch, threads, online_workspace_bytes(plan_),
               [&](std::size_t first, std::size_t last, Workspace scratch) {
                 for (std::size_t b = first; b < last; ++b) {
-                  for (std::size_t t = 0; t < length; ++t) {
-                    const std::size_t at = (b * length + t) * plan_.channels;
+                  for (std::size_t t = 0; t < lengths[b]; ++t) {
+                    const std::size_t at = (b * lengths.whole + t) * plan_.channels;
                     kernels().fft<T>().online_step(plan_, u + at, states + b * state_size(), y + at, scratch);
                   }
                 }
@@ -236,7 +249,8 @@ void bind_type(nb::module_& m, const char* name, const char* once, const char* o
   nb::class_<C>(m, name, "Convolution kernels whose spectra are kept.")
       .def(nb::init<const Array&, const std::optional<Array>&, std::size_t, bool, std::size_t>(), "k"_a, "backward"_a,
            "length"_a, "correlation"_a, "threads"_a)
-      .def("__call__", &C::operator(), "u"_a.noconvert(), nb::kw_only(), "out"_a = nb::none(), "threads"_a = 1)
+      .def("__call__", &C::operator(), "u"_a.noconvert(), nb::kw_only(), "out"_a = nb::none(), "threads"_a = 1,
+           "lengths"_a = nb::none(), "where"_a = "ssm.Convolution")
       .def_prop_ro("nbytes", &C::nbytes)
       .def_prop_ro("block", &C::block);
   bind_layer<OnlineFilter<T>>(m, online, stream, "ssm.ConvolutionStream",

@@ -152,11 +152,11 @@ struct DplrLayer {
   std::size_t state_size() const noexcept { return shape.state(); }
   Dplr<T> layer() const noexcept { return {shape, coefficients.data()}; }
 
-  /// u (batch, length, channels) to y, every tile of every sequence a piece of work.
-  void scan(const T* u, std::size_t batch, std::size_t length, T* states, T* y, std::size_t threads) const {
+  /// u (batch, lengths.whole, channels) to y, every tile of every sequence a piece of work.
+  void scan(const T* u, std::size_t batch, const Lengths& lengths, T* states, T* y, std::size_t threads) const {
     const std::size_t channels = shape.channels, tiles = shape.tiles();
     executor(threads)(batch * tiles, [&](std::size_t i) noexcept {
-      const std::size_t b = i / tiles, offset = b * length * channels;
+      const std::size_t b = i / tiles, offset = b * lengths.whole * channels, length = lengths[b];
       kernels().dplr<T>().scan_tiles(layer(), i % tiles, i % tiles + 1,
                                      View<const T, 2>(u + offset, {length, channels}), states + b * shape.state(),
                                      View<T, 2>(y + offset, {length, channels}));

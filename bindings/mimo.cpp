@@ -50,25 +50,27 @@ struct MimoLayer {
   std::size_t state_size() const noexcept { return shape.state(); }
   Mimo<T> layer() const noexcept { return {shape, coefficients.data(), feeds}; }
 
-  /// u (batch, length, inputs) to y (batch, length, outputs): a sequence a thread, or where there are fewer of them
-  /// than threads, many rows at once, the matrix products cut by rows and the recurrence by modes.
-  void scan(const T* u, std::size_t batch, std::size_t length, T* states, T* y, std::size_t threads) const {
-    if (batch >= threads || length < 2 * mimo_rows) {
+  /// u (batch, lengths.whole, inputs) to y (batch, lengths.whole, outputs): a sequence a thread, or where there are
+  /// fewer of them than threads, many rows at once, the matrix products cut by rows and the recurrence by modes.
+  void scan(const T* u, std::size_t batch, const Lengths& lengths, T* states, T* y, std::size_t threads) const {
+    const std::size_t whole = lengths.whole;
+    if (batch >= threads || whole < 2 * mimo_rows) {
       const std::size_t pieces = std::min(threads, batch);
-      std::vector<Buffer<std::byte>> scratch(pieces, Buffer<std::byte>(mimo_workspace_bytes<T>(shape, length)));
+      std::vector<Buffer<std::byte>> scratch(pieces, Buffer<std::byte>(mimo_workspace_bytes<T>(shape, whole)));
       executor(threads)(pieces, [&](std::size_t p) noexcept {
         for (std::size_t b = p * batch / pieces; b < (p + 1) * batch / pieces; ++b) {
-          kernels().mimo<T>().scan(layer(), View<const T, 2>(u + b * length * shape.inputs, {length, shape.inputs}),
+          kernels().mimo<T>().scan(layer(), View<const T, 2>(u + b * whole * shape.inputs, {lengths[b], shape.inputs}),
                                    states + b * shape.state(),
-                                   View<T, 2>(y + b * length * shape.outputs, {length, shape.outputs}),
+                                   View<T, 2>(y + b * whole * shape.outputs, {lengths[b], shape.outputs}),
                                    workspace(scratch[p]));
         }
       });
       return;
     }
     for (std::size_t b = 0; b < batch; ++b) {
-      scan_together(View<const T, 2>(u + b * length * shape.inputs, {length, shape.inputs}), states + b * shape.state(),
-                    View<T, 2>(y + b * length * shape.outputs, {length, shape.outputs}), threads);
+      scan_together(View<const T, 2>(u + b * whole * shape.inputs, {lengths[b], shape.inputs}),
+                    states + b * shape.state(), View<T, 2>(y + b * whole * shape.outputs, {lengths[b], shape.outputs}),
+                    threads);
     }
   }
 

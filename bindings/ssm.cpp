@@ -5,10 +5,11 @@
 
 #include <danaus/core/buffer.hpp>
 #include <danaus/linalg/eigen.hpp>
-#include <danaus/ssm/kernel.hpp>
+#include <danaus/ssm/diagonal_after.hpp>
 
 #include "module.hpp"
 #include "pool.hpp"
+#include "scratch.hpp"
 #include "stream.hpp"
 #include "table.hpp"
 
@@ -30,26 +31,27 @@ template <class T>
 struct Layer {
   using value_type = T;
   DiagonalShape shape;
+  std::vector<Mode> modes;  // as sort_modes leaves them
   Buffer<T> coefficients;
 
-  Layer(const Array& delta, const Array& gain, const Array& feedthrough) {
-    const std::vector<Mode> modes = modes_of("ssm.S4D", delta, gain);
+  Layer(const Array& delta, const Array& gain, const Array& feedthrough) : modes(modes_of("ssm.S4D", delta, gain)) {
     const Input<double> d("ssm.S4D", "d", feedthrough);
     shape = {delta.shape(0), delta.shape(1)};
     shape.carried = slow_modes<T>(shape, modes);
     expect_shape("ssm.S4D", "d", d.shape(), {shape.channels});
     coefficients.resize(shape.coefficients());
+    sort_modes(shape, modes);
     pack_diagonal<T>(shape, modes, d.span(), coefficients.data());
   }
   std::size_t channels() const noexcept { return shape.channels; }
   std::size_t state_size() const noexcept { return shape.state(); }
   Diagonal<T> diagonal() const noexcept { return {shape, coefficients.data()}; }
 
-  /// u (batch, length, channels) to y, every tile of every sequence a piece of work.
-  void scan(const T* u, std::size_t batch, std::size_t length, T* states, T* y, std::size_t threads) const {
+  /// u (batch, lengths.whole, channels) to y, every tile of every sequence a piece of work.
+  void scan(const T* u, std::size_t batch, const Lengths& lengths, T* states, T* y, std::size_t threads) const {
     const std::size_t channels = shape.channels, tiles = shape.tiles();
     executor(threads)(batch * tiles, [&](std::size_t i) noexcept {
-      const std::size_t b = i / tiles, offset = b * length * channels;
+      const std::size_t b = i / tiles, offset = b * lengths.whole * channels, length = lengths[b];
       kernels().ssm<T>().scan_tiles(diagonal(), i % tiles, i % tiles + 1,
                                     View<const T, 2>(u + offset, {length, channels}), states + b * shape.state(),
                                     View<T, 2>(y + offset, {length, channels}));
@@ -57,6 +59,40 @@ struct Layer {
   }
   void step(View<const T, 2> u, View<T, 2> states, View<T, 2> y) const noexcept {
     kernels().ssm<T>().step(diagonal(), u, states, y);
+  }
+
+  /// The states after u (..., length, channels) alone: (..., state). Shares of the batch and of the channels are pieces
+  /// of work.
+  Result<T> state_after(const Array& array, std::size_t threads, const nb::object& ends) const {
+    const char* const where = "ssm.prefill";
+    const Input<T> u(where, "u", array);
+    const std::size_t batch = sequences(where, u, shape.channels).first;
+    const Lengths lengths = lengths_of(where, ends, u.shape());
+    std::vector<std::size_t> extents(u.shape().begin(), u.shape().end() - 2);
+    extents.push_back(shape.state());
+    Result<T> states = make_array<T>(extents);
+    std::vector<View<const T, 2>> each(batch);
+    for (std::size_t b = 0; b < batch; ++b) {
+      each[b] = View<const T, 2>(u.data() + b * lengths.whole * shape.channels, {lengths[b], shape.channels});
+    }
+    const std::size_t groups = (shape.channels + after_channels - 1) / after_channels;
+    const std::size_t shares = std::min(std::max<std::size_t>(batch, 1), (threads + groups - 1) / groups);
+    const std::size_t work = groups * shares, pieces = std::min(threads, work);
+    std::vector<Scratch> scratch;
+    scratch.reserve(pieces);
+    for (std::size_t p = 0; p < pieces; ++p) {
+      scratch.emplace_back(states_after_workspace_bytes<T>(shape, lengths.whole));
+    }
+    const nb::gil_scoped_release unlocked;
+    executor(threads)(pieces, [&](std::size_t p) noexcept {
+      for (std::size_t i = p * work / pieces; i < (p + 1) * work / pieces; ++i) {
+        const std::size_t share = i % shares, first = share * batch / shares;
+        kernels().ssm<T>().states_after(shape, modes, i / shares, each.data() + first,
+                                        (share + 1) * batch / shares - first, states.data() + first * shape.state(),
+                                        scratch[p].workspace());
+      }
+    });
+    return states;
   }
 };
 
@@ -83,7 +119,8 @@ template <class T>
 void bind_diagonal(nb::module_& m, const char* name, const char* stream_name) {
   bind_layer<Layer<T>>(m, name, stream_name, "ssm.S4D",
                        "A diagonal state-space layer at work on sequences that arrive bit by bit.")
-      .def(nb::init<const Array&, const Array&, const Array&>(), "delta"_a, "gain"_a, "d"_a);
+      .def(nb::init<const Array&, const Array&, const Array&>(), "delta"_a, "gain"_a, "d"_a)
+      .def("state_after", &Layer<T>::state_after, "u"_a.noconvert(), "threads"_a = 1, "lengths"_a = nb::none());
 }
 
 /// a and c (channels, modes), dt (channels): delta and gain.

@@ -13,6 +13,7 @@
 
 #include "arrays.hpp"
 #include "guarded.hpp"
+#include "lengths.hpp"
 
 namespace danaus::bindings {
 
@@ -50,7 +51,8 @@ std::size_t outputs_of(const Layer& layer) {
 
 /// A layer at work on sequences that arrive bit by bit. Layer, shared by its streams, has an element
 /// type `value_type`, `channels()`, `state_size()` in elements a sequence, and
-///   scan(u, batch, length, states, y, threads): u, y (batch, length, channels), states (batch, state_size())
+///   scan(u, batch, lengths, states, y, threads): u, y (batch, lengths.whole, channels), states (batch, state_size()),
+///     sequence b over its first lengths[b] rows; the others are neither read nor written
 ///   step(u, states, y): views (batch, channels), (batch, state_size()), (batch, channels)
 /// and, where y has other channels than u, `outputs()`; where not every state is one, `expect_state(state)` raises.
 template <class Layer>
@@ -80,15 +82,19 @@ class LayerStream {
     return y;
   }
 
-  Result<T> run(const Array& u, const nb::object& out, std::size_t threads) {
+  Result<T> run(const Array& u, const nb::object& out, std::size_t threads, const nb::object& ends) {
     Input<T> in("ssm.run", "u", u);
     const std::size_t axis = batched_ ? 1 : 0, channels = layer_->channels();
     if (in.ndim() != axis + 2) wrong_shape("ssm.run", "u", batched_ ? "(batch, length, H)" : "(length, H)", in.shape());
     const std::size_t length = in.shape(axis);
     expect_shape("ssm.run", "u", in.shape(), with_batch({length, channels}));
+    const Lengths lengths = lengths_of("ssm.run", ends, in.shape());
     Result<T> y = output<T>("ssm.run", out, with_batch({length, outputs_of(*layer_)}));
     in.shield_from(y, true);
-    state_.with([&](Buffer<S>& state) { layer_->scan(in.data(), batch_, length, state.data(), y.data(), threads); });
+    state_.with([&](Buffer<S>& state) {
+      layer_->scan(in.data(), batch_, lengths, state.data(), y.data(), threads);
+      clear_beyond(lengths, y.data(), batch_, outputs_of(*layer_));
+    });
     return y;
   }
 
@@ -134,7 +140,10 @@ nb::class_<Layer> bind_layer(nb::module_& m, const char* name, const char* strea
       .def("step", &S::step, "u"_a.noconvert(), "out"_a = nb::none(),
            "One sample of every sequence: (H,) or (batch, H).")
       .def("run", &S::run, "u"_a.noconvert(), nb::kw_only(), "out"_a = nb::none(), "threads"_a = 1,
-           "A chunk of any length: (length, H) or (batch, length, H).")
+           "lengths"_a = nb::none(),
+           "A chunk of any length: (length, H) or (batch, length, H). lengths (batch,): how many of its samples are "
+           "each "
+           "sequence's; outputs beyond are 0.")
       .def_prop_rw("state", &S::state, &S::set_state, nb::for_getter(nb::rv_policy::automatic),
                    "Everything remembered, a copy; put back, it resumes bit for bit.")
       .def("reset", &S::reset, "Forgets everything.")
@@ -142,19 +151,22 @@ nb::class_<Layer> bind_layer(nb::module_& m, const char* name, const char* strea
   return nb::class_<Layer>(m, name)
       .def(
           "scan",
-          [where](const Layer& layer, const Array& u, const nb::object& out, std::size_t threads) {
+          [where](const Layer& layer, const Array& u, const nb::object& out, std::size_t threads,
+                  const nb::object& ends) {
             Input<T> in(where, "u", u);
-            const auto [batch, length] = sequences(where, in, layer.channels());
+            const std::size_t batch = sequences(where, in, layer.channels()).first;
+            const Lengths lengths = lengths_of(where, ends, in.shape());
             std::vector<std::size_t> shape = in.shape();
             shape.back() = outputs_of(layer);
             Result<T> y = output<T>(where, out, shape);
             in.shield_from(y, true);
             Buffer<State> states(batch * layer.state_size(), State(0));
             const nb::gil_scoped_release unlocked;
-            layer.scan(in.data(), batch, length, states.data(), y.data(), threads);
+            layer.scan(in.data(), batch, lengths, states.data(), y.data(), threads);
+            clear_beyond(lengths, y.data(), batch, outputs_of(layer));
             return y;
           },
-          "u"_a.noconvert(), nb::kw_only(), "out"_a = nb::none(), "threads"_a = 1)
+          "u"_a.noconvert(), nb::kw_only(), "out"_a = nb::none(), "threads"_a = 1, "lengths"_a = nb::none())
       .def(
           "stream",
           [](std::shared_ptr<Layer> layer, std::optional<std::size_t> batch) { return S(std::move(layer), batch); },

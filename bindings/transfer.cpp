@@ -50,11 +50,11 @@ struct Layer {
   Transfer<S> transfer() const noexcept { return {shape, coefficients.data()}; }
   static const TransferRun<T, S>& run() noexcept { return kernels().transfer->template run<T, S>(); }
 
-  /// u (batch, length, channels) to y, every tile of every sequence a piece of work.
-  void scan(const T* u, std::size_t batch, std::size_t length, S* states, T* y, std::size_t threads) const {
+  /// u (batch, lengths.whole, channels) to y, every tile of every sequence a piece of work.
+  void scan(const T* u, std::size_t batch, const Lengths& lengths, S* states, T* y, std::size_t threads) const {
     const std::size_t channels = shape.channels, tiles = shape.tiles();
     executor(threads)(batch * tiles, [&](std::size_t i) noexcept {
-      const std::size_t b = i / tiles, offset = b * length * channels;
+      const std::size_t b = i / tiles, offset = b * lengths.whole * channels, length = lengths[b];
       run().scan_tiles(transfer(), i % tiles, i % tiles + 1, View<const T, 2>(u + offset, {length, channels}),
                        states + b * shape.state(), View<T, 2>(y + offset, {length, channels}));
     });
@@ -63,23 +63,24 @@ struct Layer {
     run().step(transfer(), u, states, y);
   }
 
-  /// The states after the last rows of u and y, (..., length, channels): (..., state).
-  Result<S> state_after(const Array& u, const Array& y, std::size_t threads) const {
+  /// The states after the last rows of u and y, (..., length, channels), that are each sequence's: (..., state).
+  Result<S> state_after(const Array& u, const Array& y, std::size_t threads, const nb::object& ends) const {
     const Input<T> in("ssm.stream_after", "u", u), out("ssm.stream_after", "y", y);
     const std::size_t channels = shape.channels, tiles = shape.tiles();
-    const auto [batch, length] = sequences("ssm.stream_after", in, channels);
+    const std::size_t batch = sequences("ssm.stream_after", in, channels).first;
     expect_shape("ssm.stream_after", "y", out.shape(), in.shape());
+    const Lengths lengths = lengths_of("ssm.stream_after", ends, in.shape());
     std::vector<std::size_t> extents(in.shape().begin(), in.shape().end() - 2);
     extents.push_back(shape.state());
     Result<S> states = make_array<S>(extents);
     const std::size_t work = batch * tiles, pieces = std::min(threads, std::max<std::size_t>(work, 1));
     std::vector<Buffer<std::byte>> scratch(pieces, Buffer<std::byte>(state_after_workspace_bytes<S>(shape)));
     const nb::gil_scoped_release unlocked;
-    executor(threads)(pieces, [&, batch_length = length](std::size_t p) noexcept {
+    executor(threads)(pieces, [&](std::size_t p) noexcept {
       for (std::size_t i = p * work / pieces; i < (p + 1) * work / pieces; ++i) {
-        const std::size_t b = i / tiles, offset = b * batch_length * channels;
-        run().state_after(transfer(), i % tiles, View<const T, 2>(in.data() + offset, {batch_length, channels}),
-                          View<const T, 2>(out.data() + offset, {batch_length, channels}),
+        const std::size_t b = i / tiles, offset = b * lengths.whole * channels;
+        run().state_after(transfer(), i % tiles, View<const T, 2>(in.data() + offset, {lengths[b], channels}),
+                          View<const T, 2>(out.data() + offset, {lengths[b], channels}),
                           states.data() + b * shape.state() + i % tiles * shape.tile_state(), workspace(scratch[p]));
       }
     });
@@ -173,7 +174,8 @@ void bind(nb::module_& m, const char* name, const char* stream_name) {
   bind_layer<Kind>(m, name, stream_name, where,
                    "Rational transfer functions at work on sequences that arrive bit by bit.")
       .def(nb::init<const Array&, const Array&, const Array&>(), "b"_a, "a"_a, "h0"_a)
-      .def("state_after", &Kind::state_after, "u"_a.noconvert(), "y"_a.noconvert(), "threads"_a = 1);
+      .def("state_after", &Kind::state_after, "u"_a.noconvert(), "y"_a.noconvert(), "threads"_a = 1,
+           "lengths"_a = nb::none());
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 
 #include <danaus/hippo/legs_kernels.hpp>
 #include <danaus/model/run.hpp>
-#include <danaus/ssm/kernel.hpp>
+#include <danaus/ssm/diagonal_after.hpp>
 
 #include "gradient.hpp"
 
@@ -13,7 +13,7 @@ namespace danaus {
 inline namespace DANAUS_ISA {
 
 template <class T>
-constexpr SsmKernels<T> ssm_kernels{scan_tiles<T>, step<T>, kernel<T>};
+constexpr SsmKernels<T> ssm_kernels{scan_tiles<T>, step<T>, kernel<T>, states_after<T>};
 
 extern const FftKernels<float> fft_kernels_f32;  // fft.cpp
 extern const FftKernels<double> fft_kernels_f64;

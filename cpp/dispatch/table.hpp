@@ -22,6 +22,8 @@ struct SsmKernels {
                      View<T, 2> y) noexcept;
   void (*step)(const Diagonal<T>&, View<const T, 2> u, View<T, 2> states, View<T, 2> y) noexcept;
   void (*kernel)(std::span<const Mode>, std::span<T> out, Workspace) noexcept;
+  void (*states_after)(DiagonalShape, std::span<const Mode>, std::size_t group, const View<const T, 2>* u,
+                       std::size_t count, T* states, Workspace) noexcept;
 };
 
 template <class T>

@@ -16,7 +16,7 @@ class Convolution32:
 
     def __init__(self, k: Annotated[NDArray, dict(device='cpu', writable=False)], backward: Annotated[NDArray, dict(device='cpu', writable=False)] | None, length: int, correlation: bool, threads: int) -> None: ...
 
-    def __call__(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]: ...
+    def __call__(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None, where: str = 'ssm.Convolution') -> NDArray[numpy.float32]: ...
 
     @property
     def nbytes(self) -> int: ...
@@ -30,8 +30,10 @@ class ConvolutionStream32:
     def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float32]:
         """One sample of every sequence: (H,) or (batch, H)."""
 
-    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]:
-        """A chunk of any length: (length, H) or (batch, length, H)."""
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float32]:
+        """
+        A chunk of any length: (length, H) or (batch, length, H). lengths (batch,): how many of its samples are each sequence's; outputs beyond are 0.
+        """
 
     @property
     def state(self) -> NDArray[numpy.float32]:
@@ -49,7 +51,7 @@ class ConvolutionStream32:
 class OnlineFilter32:
     def __init__(self, k: Annotated[NDArray, dict(device='cpu', writable=False)]) -> None: ...
 
-    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]: ...
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float32]: ...
 
     def stream(self, batch: int | None = None) -> ConvolutionStream32: ...
 
@@ -66,7 +68,7 @@ class Convolution64:
 
     def __init__(self, k: Annotated[NDArray, dict(device='cpu', writable=False)], backward: Annotated[NDArray, dict(device='cpu', writable=False)] | None, length: int, correlation: bool, threads: int) -> None: ...
 
-    def __call__(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]: ...
+    def __call__(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None, where: str = 'ssm.Convolution') -> NDArray[numpy.float64]: ...
 
     @property
     def nbytes(self) -> int: ...
@@ -80,8 +82,10 @@ class ConvolutionStream64:
     def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float64]:
         """One sample of every sequence: (H,) or (batch, H)."""
 
-    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]:
-        """A chunk of any length: (length, H) or (batch, length, H)."""
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float64]:
+        """
+        A chunk of any length: (length, H) or (batch, length, H). lengths (batch,): how many of its samples are each sequence's; outputs beyond are 0.
+        """
 
     @property
     def state(self) -> NDArray[numpy.float64]:
@@ -99,7 +103,7 @@ class ConvolutionStream64:
 class OnlineFilter64:
     def __init__(self, k: Annotated[NDArray, dict(device='cpu', writable=False)]) -> None: ...
 
-    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]: ...
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float64]: ...
 
     def stream(self, batch: int | None = None) -> ConvolutionStream64: ...
 
@@ -131,8 +135,10 @@ class DiagonalStream32:
     def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float32]:
         """One sample of every sequence: (H,) or (batch, H)."""
 
-    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]:
-        """A chunk of any length: (length, H) or (batch, length, H)."""
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float32]:
+        """
+        A chunk of any length: (length, H) or (batch, length, H). lengths (batch,): how many of its samples are each sequence's; outputs beyond are 0.
+        """
 
     @property
     def state(self) -> NDArray[numpy.float32]:
@@ -150,12 +156,14 @@ class DiagonalStream32:
 class Diagonal32:
     def __init__(self, delta: Annotated[NDArray, dict(device='cpu', writable=False)], gain: Annotated[NDArray, dict(device='cpu', writable=False)], d: Annotated[NDArray, dict(device='cpu', writable=False)]) -> None: ...
 
-    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]: ...
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float32]: ...
 
     def stream(self, batch: int | None = None) -> DiagonalStream32: ...
 
     @property
     def state_size(self) -> int: ...
+
+    def state_after(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float32]: ...
 
 class DiagonalStream64:
     """
@@ -165,8 +173,10 @@ class DiagonalStream64:
     def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float64]:
         """One sample of every sequence: (H,) or (batch, H)."""
 
-    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]:
-        """A chunk of any length: (length, H) or (batch, length, H)."""
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float64]:
+        """
+        A chunk of any length: (length, H) or (batch, length, H). lengths (batch,): how many of its samples are each sequence's; outputs beyond are 0.
+        """
 
     @property
     def state(self) -> NDArray[numpy.float64]:
@@ -184,12 +194,14 @@ class DiagonalStream64:
 class Diagonal64:
     def __init__(self, delta: Annotated[NDArray, dict(device='cpu', writable=False)], gain: Annotated[NDArray, dict(device='cpu', writable=False)], d: Annotated[NDArray, dict(device='cpu', writable=False)]) -> None: ...
 
-    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]: ...
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float64]: ...
 
     def stream(self, batch: int | None = None) -> DiagonalStream64: ...
 
     @property
     def state_size(self) -> int: ...
+
+    def state_after(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float64]: ...
 
 def discretize(a: Annotated[NDArray, dict(device='cpu', writable=False)], c: Annotated[NDArray, dict(device='cpu', writable=False)], dt: Annotated[NDArray, dict(device='cpu', writable=False)], method: str, length: float = 0.0) -> tuple[NDArray[numpy.complex128], NDArray[numpy.complex128]]: ...
 
@@ -253,8 +265,10 @@ class DplrStream32:
     def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float32]:
         """One sample of every sequence: (H,) or (batch, H)."""
 
-    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]:
-        """A chunk of any length: (length, H) or (batch, length, H)."""
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float32]:
+        """
+        A chunk of any length: (length, H) or (batch, length, H). lengths (batch,): how many of its samples are each sequence's; outputs beyond are 0.
+        """
 
     @property
     def state(self) -> NDArray[numpy.float32]:
@@ -272,7 +286,7 @@ class DplrStream32:
 class Dplr32:
     def __init__(self, system: DplrSystem, d: Annotated[NDArray, dict(device='cpu', writable=False)]) -> None: ...
 
-    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]: ...
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float32]: ...
 
     def stream(self, batch: int | None = None) -> DplrStream32: ...
 
@@ -287,8 +301,10 @@ class DplrStream64:
     def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float64]:
         """One sample of every sequence: (H,) or (batch, H)."""
 
-    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]:
-        """A chunk of any length: (length, H) or (batch, length, H)."""
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float64]:
+        """
+        A chunk of any length: (length, H) or (batch, length, H). lengths (batch,): how many of its samples are each sequence's; outputs beyond are 0.
+        """
 
     @property
     def state(self) -> NDArray[numpy.float64]:
@@ -306,7 +322,7 @@ class DplrStream64:
 class Dplr64:
     def __init__(self, system: DplrSystem, d: Annotated[NDArray, dict(device='cpu', writable=False)]) -> None: ...
 
-    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]: ...
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float64]: ...
 
     def stream(self, batch: int | None = None) -> DplrStream64: ...
 
@@ -321,8 +337,10 @@ class MimoStream32:
     def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float32]:
         """One sample of every sequence: (H,) or (batch, H)."""
 
-    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]:
-        """A chunk of any length: (length, H) or (batch, length, H)."""
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float32]:
+        """
+        A chunk of any length: (length, H) or (batch, length, H). lengths (batch,): how many of its samples are each sequence's; outputs beyond are 0.
+        """
 
     @property
     def state(self) -> NDArray[numpy.float32]:
@@ -340,7 +358,7 @@ class MimoStream32:
 class Mimo32:
     def __init__(self, lambda_: Annotated[NDArray, dict(device='cpu', writable=False)], b: Annotated[NDArray, dict(device='cpu', writable=False)], c: Annotated[NDArray, dict(device='cpu', writable=False)], d: Annotated[NDArray, dict(device='cpu', writable=False)], dt: Annotated[NDArray, dict(device='cpu', writable=False)], method: str) -> None: ...
 
-    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]: ...
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float32]: ...
 
     def stream(self, batch: int | None = None) -> MimoStream32: ...
 
@@ -355,8 +373,10 @@ class MimoStream64:
     def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float64]:
         """One sample of every sequence: (H,) or (batch, H)."""
 
-    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]:
-        """A chunk of any length: (length, H) or (batch, length, H)."""
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float64]:
+        """
+        A chunk of any length: (length, H) or (batch, length, H). lengths (batch,): how many of its samples are each sequence's; outputs beyond are 0.
+        """
 
     @property
     def state(self) -> NDArray[numpy.float64]:
@@ -374,7 +394,7 @@ class MimoStream64:
 class Mimo64:
     def __init__(self, lambda_: Annotated[NDArray, dict(device='cpu', writable=False)], b: Annotated[NDArray, dict(device='cpu', writable=False)], c: Annotated[NDArray, dict(device='cpu', writable=False)], d: Annotated[NDArray, dict(device='cpu', writable=False)], dt: Annotated[NDArray, dict(device='cpu', writable=False)], method: str) -> None: ...
 
-    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]: ...
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float64]: ...
 
     def stream(self, batch: int | None = None) -> MimoStream64: ...
 
@@ -497,8 +517,10 @@ class TransferStream32:
     def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float32]:
         """One sample of every sequence: (H,) or (batch, H)."""
 
-    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]:
-        """A chunk of any length: (length, H) or (batch, length, H)."""
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float32]:
+        """
+        A chunk of any length: (length, H) or (batch, length, H). lengths (batch,): how many of its samples are each sequence's; outputs beyond are 0.
+        """
 
     @property
     def state(self) -> NDArray[numpy.float32]:
@@ -516,14 +538,14 @@ class TransferStream32:
 class Transfer32:
     def __init__(self, b: Annotated[NDArray, dict(device='cpu', writable=False)], a: Annotated[NDArray, dict(device='cpu', writable=False)], h0: Annotated[NDArray, dict(device='cpu', writable=False)]) -> None: ...
 
-    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]: ...
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float32]: ...
 
     def stream(self, batch: int | None = None) -> TransferStream32: ...
 
     @property
     def state_size(self) -> int: ...
 
-    def state_after(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], y: Annotated[NDArray, dict(device='cpu', writable=False)], threads: int = 1) -> NDArray[numpy.float32]: ...
+    def state_after(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], y: Annotated[NDArray, dict(device='cpu', writable=False)], threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float32]: ...
 
 class TransferStream64:
     """
@@ -533,8 +555,10 @@ class TransferStream64:
     def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float64]:
         """One sample of every sequence: (H,) or (batch, H)."""
 
-    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]:
-        """A chunk of any length: (length, H) or (batch, length, H)."""
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float64]:
+        """
+        A chunk of any length: (length, H) or (batch, length, H). lengths (batch,): how many of its samples are each sequence's; outputs beyond are 0.
+        """
 
     @property
     def state(self) -> NDArray[numpy.float64]:
@@ -552,14 +576,14 @@ class TransferStream64:
 class Transfer64:
     def __init__(self, b: Annotated[NDArray, dict(device='cpu', writable=False)], a: Annotated[NDArray, dict(device='cpu', writable=False)], h0: Annotated[NDArray, dict(device='cpu', writable=False)]) -> None: ...
 
-    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float64]: ...
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float64]: ...
 
     def stream(self, batch: int | None = None) -> TransferStream64: ...
 
     @property
     def state_size(self) -> int: ...
 
-    def state_after(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], y: Annotated[NDArray, dict(device='cpu', writable=False)], threads: int = 1) -> NDArray[numpy.float64]: ...
+    def state_after(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], y: Annotated[NDArray, dict(device='cpu', writable=False)], threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float64]: ...
 
 class TransferStreamMixed:
     """
@@ -569,8 +593,10 @@ class TransferStreamMixed:
     def step(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], out: object | None = None) -> NDArray[numpy.float32]:
         """One sample of every sequence: (H,) or (batch, H)."""
 
-    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]:
-        """A chunk of any length: (length, H) or (batch, length, H)."""
+    def run(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float32]:
+        """
+        A chunk of any length: (length, H) or (batch, length, H). lengths (batch,): how many of its samples are each sequence's; outputs beyond are 0.
+        """
 
     @property
     def state(self) -> NDArray[numpy.float64]:
@@ -588,14 +614,14 @@ class TransferStreamMixed:
 class TransferMixed:
     def __init__(self, b: Annotated[NDArray, dict(device='cpu', writable=False)], a: Annotated[NDArray, dict(device='cpu', writable=False)], h0: Annotated[NDArray, dict(device='cpu', writable=False)]) -> None: ...
 
-    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]: ...
+    def scan(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], *, out: object | None = None, threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float32]: ...
 
     def stream(self, batch: int | None = None) -> TransferStreamMixed: ...
 
     @property
     def state_size(self) -> int: ...
 
-    def state_after(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], y: Annotated[NDArray, dict(device='cpu', writable=False)], threads: int = 1) -> NDArray[numpy.float64]: ...
+    def state_after(self, u: Annotated[NDArray, dict(device='cpu', writable=False)], y: Annotated[NDArray, dict(device='cpu', writable=False)], threads: int = 1, lengths: object | None = None) -> NDArray[numpy.float64]: ...
 
 def transfer_kernel32(b: Annotated[NDArray, dict(device='cpu', writable=False)], a: Annotated[NDArray, dict(device='cpu', writable=False)], h0: Annotated[NDArray, dict(device='cpu', writable=False)], length: int, out: object | None = None, threads: int = 1) -> NDArray[numpy.float32]: ...
 

@@ -218,7 +218,7 @@ def test_any_chunks_and_threads_give_the_same_bits(dtype, data):
     layer = random_layer(channels, data.draw(st.sampled_from([1, 2, 5, 16])), data.draw(st.integers(1, 4)))
     length = data.draw(st.integers(0, 200))
     u = laid_out(noise((length, channels), dtype), data.draw(st.sampled_from(LAYOUTS)))
-    whole = layer(u, threads=data.draw(st.integers(1, 4)))
+    whole = layer(u, threads=data.draw(st.integers(1, 4)), evaluation="scan")
     stream = layer.stream(None, dtype)
     pieces = cut(length, data.draw(st.lists(st.integers(0, 100), min_size=1, max_size=5)))
     threads = data.draw(st.integers(1, 3))
@@ -231,8 +231,8 @@ def test_any_chunks_and_threads_give_the_same_bits(dtype, data):
 def test_steps_batches_prefill_and_saved_states_resume_bit_for_bit(rank, dtype):
     layer = random_layer(18, 20, rank)
     u = noise((3, 120, 18), dtype)
-    whole = layer(u)
-    y, stream = layer.prefill(u[:, :70])
+    whole = layer(u, evaluation="scan")
+    y, stream = layer.prefill(u[:, :70], evaluation="scan")
     assert same_bits(y, whole[:, :70])
     other = layer.stream(3, dtype)
     other.state = stream.state
@@ -242,10 +242,10 @@ def test_steps_batches_prefill_and_saved_states_resume_bit_for_bit(rank, dtype):
     assert same_bits(stream.state, other.state)
     stream.reset()
     assert same_bits(stream.run(u), whole)
-    assert same_bits(layer(u[1]), whole[1])
+    assert same_bits(layer(u[1], evaluation="scan"), whole[1])
     same = u.copy()
-    assert layer(same, out=same) is same and same_bits(same, whole)
-    assert same_bits(pickle.loads(pickle.dumps(layer))(u), whole)
+    assert layer(same, out=same, evaluation="scan") is same and same_bits(same, whole)
+    assert same_bits(pickle.loads(pickle.dumps(layer))(u, evaluation="scan"), whole)
 
 
 # ---------------------------------------------------------------------------------------- passages

@@ -69,6 +69,21 @@ def test_kernel_of_any_length_is_a_beginning_within_rounding(length):
         assert (np.abs(whole[:, :length] - part) <= 2 * kernel_bound(layer, 70, dtype)).all()
 
 
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("rate", [2, 0.5, 4.0])
+def test_resampled_layers_are_the_same_system_at_other_steps(method, rate):
+    layer = random_layer(3, 5, method=method, length=64)
+    resampled = layer.resample(rate)
+    other = diagonal.discretize(layer.a, layer.b, layer.dt * rate, method, 64 / rate)
+    truth = diagonal.kernel(*other, layer.c, 100)
+    assert np.abs(resampled.kernel(100, "float64") - truth).max() <= 1e-11 * np.abs(truth).max()
+    if method == "zoh":  # exact for inputs that stay: the poles are powers of each other
+        assert np.allclose(resampled.poles, layer.poles**rate, rtol=0, atol=1e-13)
+    for wrong in (0, -1, np.nan, np.inf):
+        with pytest.raises(ValueError, match=r"ssm\.S4D\.resample: rate must be positive"):
+            layer.resample(wrong)
+
+
 def test_kernel_of_a_pole_at_zero_and_of_a_system_that_forgets_at_once():
     integrator = S4D(np.zeros((1, 1)), 1, np.full((1, 1), 0.5), np.zeros(1), np.full(1, 0.25))
     assert np.array_equal(integrator.kernel(100, "float64"), np.full((1, 100), 0.25))
@@ -103,7 +118,7 @@ def test_scan_is_the_recurrence(method, dtype, channels, modes, length):
     layer = random_layer(channels, modes, method=method, length=length)
     u = noise((length, channels), dtype)
     truth, largest = diagonal.scan(*discrete(layer), layer.c, layer.d, u, states=True)
-    assert (np.abs(layer(u) - truth) <= scan_bound(layer, u, largest, dtype)).all()
+    assert (np.abs(layer(u, evaluation="scan") - truth) <= scan_bound(layer, u, largest, dtype)).all()
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -119,9 +134,12 @@ def test_scan_is_the_convolution(method, dtype):
     transform = transform * np.linalg.norm(layer.kernel(700, "float64"), axis=1)
     convolved = kernel_bound(layer, 700, dtype)[:, 0] * np.abs(u).sum(0) + transform
     convolved = convolved + 3 * np.finfo(dtype).eps * np.abs(truth).max(0)
-    assert (np.abs(layer(u) - truth) <= scanned + kernel_bound(layer, 700, "float64")[:, 0] * np.abs(u).sum(0)).all()
+    assert (
+        np.abs(layer(u, evaluation="scan") - truth)
+        <= scanned + kernel_bound(layer, 700, "float64")[:, 0] * np.abs(u).sum(0)
+    ).all()
     assert (np.abs(layer.convolve(u) - truth) <= convolved).all()
-    assert layer(u).dtype == layer.convolve(u).dtype == dtype
+    assert layer(u, evaluation="scan").dtype == layer.convolve(u).dtype == dtype
 
 
 @pytest.mark.parametrize("signal", ["noise", "tone"])
@@ -131,9 +149,9 @@ def test_float32_rounding_of_a_signal_that_varies_is_some_millionths(signal):
     u = {"noise": noise(length), "tone": np.sin(0.05 * np.arange(length))}[signal]
     u = np.repeat(u[:, None], 16, 1).astype(np.float32)
     _, largest = diagonal.scan(*discrete(layer), layer.c, layer.d, u, states=True)
-    error = np.abs(layer(u) - layer(u.astype(np.float64))).max(0)
+    error = np.abs(layer(u, evaluation="scan") - layer(u.astype(np.float64), evaluation="scan")).max(0)
     assert (error <= scan_spread(layer, u, largest)).all()
-    assert (error <= 4e-6 * np.abs(layer(u)).max(0)).all()
+    assert (error <= 4e-6 * np.abs(layer(u, evaluation="scan")).max(0)).all()
 
 
 def test_float32_state_of_a_constant_signal_does_not_stop_short():
@@ -141,9 +159,9 @@ def test_float32_state_of_a_constant_signal_does_not_stop_short():
     for memory in (100, 1000, 10_000):
         layer = S4D([[-1.0]], 1, [[0.5]], [0.0], [1 / memory])
         u = np.ones((20 * memory, 1), np.float32)
-        last = layer(u)[-1, 0]  # of a signal that converges to 1
+        last = layer(u, evaluation="scan")[-1, 0]  # of a signal that converges to 1
         assert abs(1 - last) <= 4 * 2.0**-24 + np.exp(-20)  # two coefficients and two sums are rounded
-        assert abs(1 - layer(u.astype(np.float64))[-1, 0]) <= 2.0**-53 * memory + np.exp(-20)
+        assert abs(1 - layer(u.astype(np.float64), evaluation="scan")[-1, 0]) <= 2.0**-53 * memory + np.exp(-20)
 
 
 def test_scipy_simulates_the_same_system():
@@ -252,13 +270,13 @@ def test_scan_step_and_chunks_give_the_same_bits(shape, dtype, method, sizes, se
     channels, modes, length = shape
     layer = random_layer(channels, modes, seed, method, length=length)
     u = noise((length, channels), dtype, seed)
-    whole = layer(u)
+    whole = layer(u, evaluation="scan")
     stream = layer.stream(dtype=dtype)
     assert same_bits(np.stack([stream.step(row) for row in u]), whole)
     stream.reset()
     pieces = [stream.run(u[piece]) for piece in cut(length, sizes)]
     assert same_bits(np.concatenate(pieces), whole)
-    y, after = layer.prefill(u)
+    y, after = layer.prefill(u, evaluation="scan")
     assert same_bits(y, whole) and same_bits(after.state, stream.state)
 
 
@@ -272,9 +290,9 @@ def test_layout_and_batch_axes_change_no_bit(shape, dtype, layout, lead):
     channels, modes, length = shape
     layer = random_layer(channels, modes)
     u = noise((*lead, length, channels), dtype)
-    one_by_one = np.array([layer(v) for v in u.reshape(-1, length, channels)]).reshape(u.shape)
+    one_by_one = np.array([layer(v, evaluation="scan") for v in u.reshape(-1, length, channels)]).reshape(u.shape)
     given_u = laid_out(u, layout)
-    assert same_bits(layer(given_u), one_by_one)
+    assert same_bits(layer(given_u, evaluation="scan"), one_by_one)
     assert np.array_equal(given_u, u)
     if len(lead) < 2:
         stream = layer.stream(lead[0] if lead else None, dtype)
@@ -289,13 +307,13 @@ def test_threads_change_no_bit(shape, dtype, threads, batch):
     channels, modes, length = shape
     layer = random_layer(channels, modes)
     u = noise((batch, length, channels), dtype)
-    whole = layer(u)
-    assert same_bits(layer(u, threads=threads), whole)
+    whole = layer(u, evaluation="scan")
+    assert same_bits(layer(u, threads=threads, evaluation="scan"), whole)
     stream = layer.stream(batch, dtype)
     assert same_bits(stream.run(u, threads=threads), whole)
     assert same_bits(layer.kernel(length, dtype, threads=threads), layer.kernel(length, dtype))
     assert same_bits(layer.convolve(u, threads=threads), layer.convolve(u))
-    assert same_bits(layer.prefill(u, threads=threads)[0], whole)
+    assert same_bits(layer.prefill(u, threads=threads, evaluation="scan")[0], whole)
 
 
 def test_an_input_that_is_one_value_in_memory():
@@ -305,8 +323,8 @@ def test_an_input_that_is_one_value_in_memory():
         rows = np.broadcast_to(noise(9, dtype), (33, 9))
         columns = np.broadcast_to(noise((33, 1), dtype), (33, 9))
         for u in (one, rows, columns):
-            assert same_bits(layer(u), layer(u.copy()))
-        assert same_bits(layer.stream(dtype=dtype).step(one[0]), layer(one)[0])
+            assert same_bits(layer(u, evaluation="scan"), layer(u.copy(), evaluation="scan"))
+        assert same_bits(layer.stream(dtype=dtype).step(one[0]), layer(one, evaluation="scan")[0])
 
 
 def test_the_buffer_protocol_and_lists():
@@ -322,9 +340,9 @@ def test_the_buffer_protocol_and_lists():
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_out_is_written_and_returned(dtype):
     layer, u = random_layer(5, 3), noise((20, 5), dtype)
-    expected = layer(u)
+    expected = layer(u, evaluation="scan")
     out = np.full_like(u, np.nan)
-    assert layer(u, out=out) is out or np.shares_memory(layer(u, out=out), out)
+    assert layer(u, out=out, evaluation="scan") is out or np.shares_memory(layer(u, out=out, evaluation="scan"), out)
     assert same_bits(out, expected)
     stream, out = layer.stream(dtype=dtype), np.full_like(u, np.nan)
     for t in range(10):
@@ -340,9 +358,9 @@ def test_out_may_be_the_input_or_any_part_of_it(dtype):
     base = noise((500, 3), dtype)
     for shift in (0, 1, 3, 64, 300):
         u = base[: len(base) - shift]
-        expected = [layer(u), causal_convolve(u, k), layer.prefill(u)[0]]
+        expected = [layer(u, evaluation="scan"), causal_convolve(u, k), layer.prefill(u, evaluation="scan")[0]]
         verbs = [
-            lambda u, out: layer(u, out=out),
+            lambda u, out: layer(u, out=out, evaluation="scan"),
             lambda u, out: causal_convolve(u, k, out=out),
             lambda u, out: layer.stream(dtype=dtype).run(u, out=out),
         ]
@@ -424,7 +442,7 @@ def test_what_is_not_finite_stays_in_its_channel_and_its_future(shape, dtype, ba
     t, h = rng.integers(length), rng.integers(channels)
     spoiled = u.copy()
     spoiled[t, h] = bad
-    clean, y = layer(u), layer(spoiled)
+    clean, y = layer(u, evaluation="scan"), layer(spoiled, evaluation="scan")
     others = np.arange(channels) != h
     assert same_bits(y[:, others], clean[:, others])
     assert same_bits(y[:t, h], clean[:t, h])
@@ -451,10 +469,10 @@ def test_silence_and_denormals_stay_silent(dtype):
     floor = 1e-13 if dtype == "float32" else 1e-230
     for value in (0.0, tiny, -tiny, 3 * tiny):
         u = np.full((2000, 4), value, dtype)
-        assert np.abs(layer(u)).max() <= floor
+        assert np.abs(layer(u, evaluation="scan")).max() <= floor
     fading = np.zeros((20_000, 4), dtype)
     fading[0] = 1
-    y = S4D(layer.a, 1, layer.c, layer.d, np.full(4, 0.2))(fading)  # forgets in 10 samples
+    y = S4D(layer.a, 1, layer.c, layer.d, np.full(4, 0.2))(fading, evaluation="scan")  # forgets in 10 samples
     assert np.isfinite(y).all() and np.abs(y[-1]).max() <= floor
 
 
@@ -497,10 +515,10 @@ def test_state_copy_and_reset_resume_bit_for_bit(dtype, batch):
     layer = random_layer(13, 5)
     u = noise((40, 13) if batch is None else (batch, 40, 13), dtype)
     first, last = u[..., :17, :], u[..., 17:, :]
-    y, stream = layer.prefill(first)
+    y, stream = layer.prefill(first, evaluation="scan")
     kept, twin = stream.state, stream.copy()
     rest = stream.run(last)
-    assert same_bits(np.concatenate([y, rest], axis=-2), layer(u))
+    assert same_bits(np.concatenate([y, rest], axis=-2), layer(u, evaluation="scan"))
     assert same_bits(twin.run(last), rest)
     assert same_bits(twin.state, stream.state) and not same_bits(kept, stream.state)
     other = layer.stream(batch, dtype)
@@ -508,7 +526,7 @@ def test_state_copy_and_reset_resume_bit_for_bit(dtype, batch):
     assert same_bits(other.run(last), rest)
     stream.reset()
     assert not stream.state.any()
-    assert same_bits(stream.run(u), layer(u))
+    assert same_bits(stream.run(u), layer(u, evaluation="scan"))
     kept[...] = 0  # a copy: the stream does not notice
     assert same_bits(twin.state, stream.state)
 
@@ -536,7 +554,7 @@ def test_a_state_is_a_copy_and_must_fit():
 
 def test_a_stream_outlives_its_layer():
     layer, u = random_layer(6, 3), noise((9, 6), "float32")
-    expected, stream = layer(u), layer.stream()
+    expected, stream = layer(u, evaluation="scan"), layer.stream()
     del layer
     assert same_bits(stream.run(u), expected)
 
@@ -754,7 +772,7 @@ def test_the_report_tells_the_truth():
     radius = np.abs(a_bar).max()
     assert np.isclose(report.radius, radius, rtol=1e-15) and report.stable
     assert np.isclose(report.memory, -1 / np.log(radius), rtol=1e-10)
-    assert (report.channels, report.modes, report.evaluation) == (4, 8, "scan")
+    assert (report.channels, report.modes) == (4, 8) and report.evaluation in ("scan", "convolution")
     assert 0 < report.difference < 2e-6
     assert "stable" in str(report) and "4 channels x 8 modes" in str(report)
     assert np.allclose(layer.poles, a_bar, rtol=1e-14)

@@ -54,7 +54,7 @@ def test_one_model_in_many_threads():
 def test_many_streams_of_one_layer_in_many_threads():
     layer = random_layer(20, 6)
     inputs = [noise((200, 20), i) for i in range(WORKERS)]
-    expected = [layer(u) for u in inputs]
+    expected = [layer(u, evaluation="scan") for u in inputs]
 
     def work(i):
         stream = layer.stream()

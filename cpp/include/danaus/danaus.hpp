@@ -65,6 +65,7 @@
 #include <danaus/simd/vec.hpp>
 #include <danaus/ssm/convert.hpp>
 #include <danaus/ssm/diagonal.hpp>
+#include <danaus/ssm/diagonal_after.hpp>
 #include <danaus/ssm/diagonal_vjp.hpp>
 #include <danaus/ssm/discretize.hpp>
 #include <danaus/ssm/discretize_vjp.hpp>

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy.typing as npt
+
 from .._arrays import FloatArray
 
 
@@ -12,14 +14,22 @@ class Stream(Protocol):
     """A layer at work on sequences that arrive bit by bit (a compiled class).
 
     ``step`` takes one sample ``(H,)`` or ``(batch, H)``, ``run`` a chunk of any length ``(L, H)`` or
-    ``(batch, L, H)``: how a sequence is cut changes no bit of the result. ``state`` is a copy of all
-    that is remembered; put back, it resumes bit for bit.
+    ``(batch, L, H)``: how a sequence is cut changes no bit of the result. ``lengths`` ``(batch,)``: how many
+    samples of the chunk are each sequence's own; outputs beyond are 0. ``state`` is a copy of all that is
+    remembered; put back, it resumes bit for bit.
     """
 
     state: FloatArray
 
     def step(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray: ...
-    def run(self, u: FloatArray, *, out: FloatArray | None = None, threads: int = 1) -> FloatArray: ...
+    def run(
+        self,
+        u: FloatArray,
+        *,
+        out: FloatArray | None = None,
+        threads: int = 1,
+        lengths: npt.ArrayLike | None = None,
+    ) -> FloatArray: ...
     def reset(self) -> None: ...
     def copy(self) -> Stream: ...
 
@@ -42,7 +52,7 @@ class Report:
     difference: float
     """max |step - convolution| over a white input, relative to the largest output, in float32."""
     evaluation: str
-    """The form that ``layer(u)`` uses."""
+    """What ``layer(u)`` would use for one sequence of this length, by the model of costs."""
     notes: tuple[str, ...] = ()
     """What else a user should know, a sentence each."""
 

@@ -6,22 +6,22 @@ import warnings
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from operator import index
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import _core
-from .._arrays import ComplexArray, FloatArray, finite, float_array, float_dtype, thread_count
-from .common import Report, Stream
-from .convolution import causal_convolve
+from .._arrays import ComplexArray, FloatArray, finite, float_dtype, thread_count
+from .common import Report
+from .layer import Layer, through
 
 # float64 keeps 16 digits: beyond this condition fewer than 8 of them are left of a truncated C.
 _DOUBTFUL = 1e8
 
 
 @dataclass(frozen=True, eq=False)
-class S4:
+class S4(Layer):
     """Diagonal plus low rank state-space layer (Gu, Goel and Re 2022).
 
     Per channel x' = A x + B u, y = C x + d u with A = diag(lambda) - sum_r p_r q_r^* on the full spectrum, of which
@@ -50,6 +50,9 @@ class S4:
     True
     """
 
+    _where: ClassVar[str] = "ssm.S4"
+    _unpickled: ClassVar[tuple[str, ...]] = (*Layer._unpickled, "_system")
+
     lambda_: ComplexArray
     p: ComplexArray
     b: ComplexArray
@@ -60,7 +63,7 @@ class S4:
     q: ComplexArray | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        where = "ssm.S4"
+        where = self._where
         poles = finite(where, "lambda_", self.lambda_, np.complex128)
         if poles.ndim != 2 or poles.size == 0:
             raise ValueError(f"{where}: lambda_ must have shape (H, N/2), has {poles.shape}")
@@ -157,25 +160,17 @@ class S4:
     def _system(self) -> Any:
         return _core.DplrSystem(self.lambda_, self.p, self.p if self.q is None else self.q, self.b, self.c, self.dt)
 
-    @cached_property
-    def _layers(self) -> dict[str, Any]:
-        return {}
+    def _channels(self) -> int:
+        return len(self.d)
 
-    def _layer(self, dtype: np.dtype[Any]) -> Any:
-        """The packed layer of this element type, made once."""
-        if dtype.name not in self._layers:
-            kind = _core.Dplr32 if dtype.itemsize == 4 else _core.Dplr64
-            self._layers[dtype.name] = kind(self._system, self.d)
-        return self._layers[dtype.name]
+    def _packed(self, dtype: np.dtype[Any]) -> Any:
+        return (_core.Dplr32 if dtype.itemsize == 4 else _core.Dplr64)(self._system, self.d)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in self.__dict__.items() if k not in ("_layers", "_system")}
+    def _taps(self, length: int, dtype: np.dtype[Any], threads: int) -> FloatArray:
+        return through(self.kernel(length, dtype, threads=threads), self.d)
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        for value in state.values():
-            if isinstance(value, np.ndarray):
-                value.flags.writeable = False
-        self.__dict__.update(state)
+    def _form(self, dtype: np.dtype[Any] | None = None) -> tuple[str, int, int]:
+        return "s4", self.lambda_.shape[1], len(self.p)
 
     @property
     def poles(self) -> ComplexArray:
@@ -201,55 +196,14 @@ class S4:
         kernel: FloatArray = make(length, out, thread_count(where, threads))
         return kernel
 
-    def __call__(self, u: FloatArray, *, out: FloatArray | None = None, threads: int = 1) -> FloatArray:
-        """The layer over whole sequences ``(..., L, H)``, by the scan: the bits that steps give."""
-        u = float_array("ssm.S4", "u", u)
-        y: FloatArray = self._layer(u.dtype).scan(u, out=out, threads=thread_count("ssm.S4", threads))
-        return y
-
-    def convolve(self, u: FloatArray, *, threads: int = 1) -> FloatArray:
-        """The same as ``__call__`` by convolution with the kernel: the form it was trained in."""
-        u = float_array("ssm.convolve", "u", u)
-        kernel = self.kernel(u.shape[-2] if u.ndim >= 2 else 0, u.dtype, threads=threads)
-        return causal_convolve(u, kernel, threads=threads) + self.d.astype(u.dtype) * u
-
-    def stream(self, batch: int | None = None, dtype: npt.DTypeLike = "float32") -> Stream:
-        """A stream from the beginning, of one sequence or of ``batch``."""
-        if batch is not None and batch < 1:
-            raise ValueError(f"ssm.stream: batch must be at least 1, is {batch}")
-        stream: Stream = self._layer(float_dtype("ssm.stream", "dtype", dtype)).stream(batch)
-        return stream
-
-    def prefill(self, u: FloatArray, *, threads: int = 1) -> tuple[FloatArray, Stream]:
-        """``(y, stream)``: a prompt ``(L, H)`` or ``(batch, L, H)`` and the stream that goes on after it."""
-        u = float_array("ssm.prefill", "u", u)
-        if u.ndim not in (2, 3):
-            raise ValueError(f"ssm.prefill: u must have shape (L, H) or (batch, L, H), has {u.shape}")
-        stream = self.stream(None if u.ndim == 2 else u.shape[0], u.dtype)
-        return stream.run(u, threads=thread_count("ssm.prefill", threads)), stream
-
     def check(self, length: int | None = None) -> Report:
         """Poles, stability, and the step against the convolution over ``length`` samples."""
         moduli = np.abs(self.poles)
-        radius = float(moduli.max())
-        count = 1024 if length is None else length
-        u = np.random.default_rng(0).standard_normal((count, self.lambda_.shape[0])).astype(np.float32)
-        stepped, convolved = self(u), self.convolve(u.astype(np.float64))
-        largest = float(np.abs(convolved).max(initial=0)) or 1.0
         notes: tuple[str, ...] = ()
         if self.q is None and (self.lambda_.real < 0).all():
             notes = ("Stable whatever p: A + A^* = 2 Re(lambda) - 2 P P^* is negative.",)
-        return Report(
-            system="S4",
-            channels=self.lambda_.shape[0],
-            modes=self.lambda_.shape[1],
-            radius=radius,
-            memory=float(-1 / np.log(radius)) if 0 < radius < 1 else (0.0 if radius == 0 else np.inf),
-            unstable=tuple(np.flatnonzero(moduli.max(1) >= 1).tolist()),
-            difference=float(np.abs(stepped - convolved).max(initial=0)) / largest,
-            evaluation="scan",
-            notes=notes,
-        )
+        unstable = tuple(np.flatnonzero(moduli.max(1) >= 1).tolist())
+        return self._report(length, self.lambda_.shape[1], moduli, unstable, notes)
 
 
 def _length(where: str, length: int) -> int:

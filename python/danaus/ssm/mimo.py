@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import _core
 from .._arrays import ComplexArray, FloatArray, finite, float_array, float_dtype, thread_count
-from .common import Report, Stream
+from .common import Report
+from .layer import Layer
 
 
 @dataclass(frozen=True, eq=False)
-class S5:
+class S5(Layer):
     """Diagonal state-space layer of many inputs and outputs (Smith, Warrington and Linderman 2023).
 
     x' = lambda x + B u, y = 2 Re(C x) + d u, one of each conjugate pair of states, sampled with step ``dt``: x_k =
@@ -41,6 +42,8 @@ class S5:
     True
     """
 
+    _where: ClassVar[str] = "ssm.S5"
+
     lambda_: ComplexArray
     b: ComplexArray
     c: ComplexArray
@@ -49,7 +52,7 @@ class S5:
     method: Literal["zoh", "bilinear"] = field(default="zoh", kw_only=True)
 
     def __post_init__(self) -> None:
-        where = "ssm.S5"
+        where = self._where
         poles = finite(where, "lambda_", self.lambda_, np.complex128)
         b = finite(where, "b", self.b, np.complex128)
         c = finite(where, "c", self.c, np.complex128)
@@ -86,26 +89,15 @@ class S5:
         delta, gain = _core.discretize(self.lambda_[:, None], half, np.asarray(self.dt), self.method)
         return delta[:, 0], gain[:, 0]
 
-    @cached_property
-    def _layers(self) -> dict[str, Any]:
-        return {}
+    def _channels(self) -> int:
+        return int(self.b.shape[1])
 
-    def _layer(self, dtype: np.dtype[Any]) -> Any:
-        """The packed layer of this element type, made once."""
-        if dtype.name not in self._layers:
-            kind = _core.Mimo32 if dtype.itemsize == 4 else _core.Mimo64
-            d, dt = np.asarray(self.d), np.asarray(self.dt)
-            self._layers[dtype.name] = kind(self.lambda_, self.b, self.c, d, dt, self.method)
-        return self._layers[dtype.name]
+    def _packed(self, dtype: np.dtype[Any]) -> Any:
+        kind = _core.Mimo32 if dtype.itemsize == 4 else _core.Mimo64
+        return kind(self.lambda_, self.b, self.c, np.asarray(self.d), np.asarray(self.dt), self.method)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in self.__dict__.items() if k != "_layers"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        for value in state.values():
-            if isinstance(value, np.ndarray):
-                value.flags.writeable = False
-        self.__dict__.update(state)
+    def _form(self, dtype: np.dtype[Any] | None = None) -> None:
+        return None
 
     @property
     def poles(self) -> ComplexArray:
@@ -144,28 +136,7 @@ class S5:
             make(every, through * weights, length, row, thread_count(where, threads))
         return out
 
-    def __call__(self, u: FloatArray, *, out: FloatArray | None = None, threads: int = 1) -> FloatArray:
-        """The layer over whole sequences ``(..., L, H)`` to ``(..., L, H_out)``: the bits that steps give."""
-        u = float_array("ssm.S5", "u", u)
-        y: FloatArray = self._layer(u.dtype).scan(u, out=out, threads=thread_count("ssm.S5", threads))
-        return y
-
-    def stream(self, batch: int | None = None, dtype: npt.DTypeLike = "float32") -> Stream:
-        """A stream from the beginning, of one sequence or of ``batch``."""
-        if batch is not None and batch < 1:
-            raise ValueError(f"ssm.stream: batch must be at least 1, is {batch}")
-        stream: Stream = self._layer(float_dtype("ssm.stream", "dtype", dtype)).stream(batch)
-        return stream
-
-    def prefill(self, u: FloatArray, *, threads: int = 1) -> tuple[FloatArray, Stream]:
-        """``(y, stream)``: a prompt ``(L, H)`` or ``(batch, L, H)`` and the stream that goes on after it."""
-        u = float_array("ssm.prefill", "u", u)
-        if u.ndim not in (2, 3):
-            raise ValueError(f"ssm.prefill: u must have shape (L, H) or (batch, L, H), has {u.shape}")
-        stream = self.stream(None if u.ndim == 2 else u.shape[0], u.dtype)
-        return stream.run(u, threads=thread_count("ssm.prefill", threads)), stream
-
-    def convolve(self, u: FloatArray) -> FloatArray:
+    def convolve(self, u: FloatArray, *, threads: int = 1) -> FloatArray:
         """The same as ``__call__`` by convolution in double precision, mode by mode: a second way, for checks."""
         u = float_array("ssm.convolve", "u", u)
         if u.ndim < 2 or u.shape[-1] != self.b.shape[1]:
@@ -183,20 +154,7 @@ class S5:
     def check(self, length: int | None = None) -> Report:
         """Poles, stability, and the step against the convolution over ``length`` samples."""
         moduli = np.abs(self.poles)
-        radius = float(moduli.max())
-        count = 1024 if length is None else length
-        u = np.random.default_rng(0).standard_normal((count, self.b.shape[1])).astype(np.float32)
-        stepped, convolved = self(u), self.convolve(u.astype(np.float64))
-        largest = float(np.abs(convolved).max(initial=0)) or 1.0
-        unstable = tuple(np.flatnonzero(moduli >= 1).tolist())
-        return Report(
-            system="S5",
-            channels=self.b.shape[1],
-            modes=self.lambda_.size,
-            radius=radius,
-            memory=float(-1 / np.log(radius)) if 0 < radius < 1 else (0.0 if radius == 0 else np.inf),
-            unstable=tuple(range(len(self.c))) if unstable else (),
-            difference=float(np.abs(stepped - convolved).max(initial=0)) / largest,
-            evaluation="scan",
-            notes=(f"Modes on or outside the unit circle: {unstable}",) if unstable else (),
-        )
+        modes = tuple(np.flatnonzero(moduli >= 1).tolist())
+        unstable = tuple(range(len(self.c))) if modes else ()
+        notes = (f"Modes on or outside the unit circle: {modes}",) if modes else ()
+        return self._report(length, self.lambda_.size, moduli, unstable, notes)

@@ -33,10 +33,18 @@ class FilteredStream:
         y[..., self._channels] = self._filters.step(np.ascontiguousarray(u[..., self._channels]))
         return y if out is None else _into(out, y)
 
-    def run(self, u: FloatArray, *, out: FloatArray | None = None, threads: int = 1) -> FloatArray:
-        """A chunk ``(L, H)`` or ``(batch, L, H)``."""
-        y = self._recurrences.run(u, threads=threads)
-        y[..., self._channels] = self._filters.run(np.ascontiguousarray(u[..., self._channels]), threads=threads)
+    def run(
+        self,
+        u: FloatArray,
+        *,
+        out: FloatArray | None = None,
+        threads: int = 1,
+        lengths: npt.ArrayLike | None = None,
+    ) -> FloatArray:
+        """A chunk ``(L, H)`` or ``(batch, L, H)``; ``lengths`` ``(batch,)`` says how much of it is each sequence's."""
+        y = self._recurrences.run(u, threads=threads, lengths=lengths)
+        some = np.ascontiguousarray(u[..., self._channels])
+        y[..., self._channels] = self._filters.run(some, threads=threads, lengths=lengths)
         return y if out is None else _into(out, y)
 
     @property

@@ -12,7 +12,8 @@ import numpy.typing as npt
 from .. import _core
 from .._arrays import ComplexArray, FloatArray, float_array, float_dtype, thread_count
 from .common import Report, Stream
-from .convolution import ConvolutionStream, causal_convolve
+from .convolution import Convolution, ConvolutionStream, causal_convolve
+from .layer import Evaluation, Layer, prompt
 from .trained import FilteredStream, Filters, coefficients, infinite_numerator
 
 _TOLERANCE = 2e-6
@@ -20,7 +21,7 @@ _TOLERANCE = 2e-6
 
 
 @dataclass(frozen=True, eq=False)
-class TransferFunction:
+class TransferFunction(Layer):
     """Rational transfer functions, one a channel (Parnichkun et al. 2024, RTF).
 
     ``H(z) = h0 + (b_1 z^-1 + ... + b_N z^-N) / (1 + a_1 z^-1 + ... + a_N z^-N)``: the output is ``h0 u`` plus the
@@ -45,6 +46,8 @@ class TransferFunction:
     >>> [float(stream.step(np.array([u], np.float32))[0]) for u in (1.0, 0.0, 0.0)]
     [2.0, 1.0, 0.5]
     """
+
+    _where: ClassVar[str] = "ssm.TransferFunction"
 
     b: FloatArray
     a: FloatArray
@@ -149,15 +152,34 @@ class TransferFunction:
             part[self._trained.channels] = 0
         return b, a, h0
 
-    @cached_property
-    def _layers(self) -> dict[str, Any]:
-        return {}
+    def _channels(self) -> int:
+        return len(self.b)
 
-    def _packed(self, kind: str) -> Any:
+    def _kind(self, kind: str) -> Any:
         """The packed layer of a kind, made once."""
         if kind not in self._layers:
             self._layers[kind] = getattr(_core, kind)(*self._recurrent)
         return self._layers[kind]
+
+    def _packed(self, dtype: np.dtype[Any]) -> Any:
+        if dtype.itemsize == 8:
+            return self._kind("Transfer64")
+        return self._kind("TransferMixed" if self._sensitive.any() else "Transfer32")
+
+    def _taps(self, length: int, dtype: np.dtype[Any], threads: int) -> FloatArray:
+        return self.kernel(length, dtype, threads=threads)
+
+    def _form(self, dtype: np.dtype[Any] | None = None) -> tuple[str, int, int]:
+        mixed = dtype is not None and dtype.itemsize == 4 and self._sensitive.any()
+        return "transfer_mixed" if mixed else "transfer", self.b.shape[1], 0
+
+    def _name(self, evaluation: Evaluation) -> str:
+        form: str = evaluation
+        if evaluation == "scan" and self._sensitive.any():
+            form += ", states in double precision"
+        if self._trained is not None:
+            form += f"; {len(self._trained.channels)} channels as filters of {self._trained.kernels.shape[1]} taps"
+        return form
 
     @cached_property
     def _float_errors(self) -> FloatArray:
@@ -169,7 +191,7 @@ class TransferFunction:
         count = int(np.clip((1 << 28) // (channels * (order + 8)), 512, 4096))
         u = np.random.default_rng(0).standard_normal((count, 1)).astype(np.float32) + np.float32(1)
         u = np.ascontiguousarray(np.broadcast_to(u, (count, channels)))
-        single, double = self._packed("Transfer32").scan(u), self._packed("TransferMixed").scan(u)
+        single, double = self._kind("Transfer32").scan(u), self._kind("TransferMixed").scan(u)
         k = np.abs(_core.transfer_kernel32(*self._recurrent, count))
         lasting = k[:, count // 2 :].max(1) > 1e-3 * k.max(1)
         with np.errstate(all="ignore"):
@@ -193,20 +215,6 @@ class TransferFunction:
         sensitive: npt.NDArray[np.bool_] = ~(self._float_errors <= _TOLERANCE)
         return sensitive
 
-    def _layer(self, dtype: np.dtype[Any]) -> Any:
-        if dtype.itemsize == 8:
-            return self._packed("Transfer64")
-        return self._packed("TransferMixed" if self._sensitive.any() else "Transfer32")
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in self.__dict__.items() if k != "_layers"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        for value in (*state.values(), *(state.get("_trained") or ())):
-            if isinstance(value, np.ndarray):
-                value.flags.writeable = False
-        self.__dict__.update(state)
-
     def kernel(
         self, length: int, dtype: npt.DTypeLike = "float32", *, out: FloatArray | None = None, threads: int = 1
     ) -> FloatArray:
@@ -221,45 +229,64 @@ class TransferFunction:
             k[self._trained.channels, : kept.shape[1]] = kept
         return k
 
-    def __call__(self, u: FloatArray, *, out: FloatArray | None = None, threads: int = 1) -> FloatArray:
-        """The layer over whole sequences ``(..., L, H)``: the bits of single steps, but where channels are filters."""
-        where = "ssm.TransferFunction"
-        u, threads = float_array(where, "u", u), thread_count(where, threads)
-        filtered = self._filtered(u, threads)
-        y: FloatArray = self._layer(u.dtype).scan(u, out=out, threads=threads)
+    def _scan(
+        self, u: FloatArray, out: FloatArray | None, threads: int, lengths: npt.ArrayLike | None = None
+    ) -> FloatArray:
+        """The bits of single steps, but where channels are filters."""
+        filtered = self._filtered(u, threads, lengths)
+        y = super()._scan(u, out, threads, lengths)
         if self._trained is not None:
             y[..., self._trained.channels] = filtered
         return y
 
-    def _filtered(self, u: FloatArray, threads: int) -> FloatArray | None:
+    def _filtered(self, u: FloatArray, threads: int, lengths: npt.ArrayLike | None) -> FloatArray | None:
         """The channels that are filters of the trained length."""
-        if self._trained is None or u.ndim < 2 or u.shape[-1] != len(self.b):
-            return None
+        if self._trained is None or u.ndim < (2 if lengths is None else 3) or u.shape[-1] != len(self.b):
+            return None  # where something is wrong, the scan says so
         kernels = np.ascontiguousarray(self._trained.kernels[:, : u.shape[-2]], u.dtype)
-        return causal_convolve(np.ascontiguousarray(u[..., self._trained.channels]), kernels, threads=threads)
-
-    def convolve(self, u: FloatArray, *, threads: int = 1) -> FloatArray:
-        """The same as ``__call__`` by convolution with the kernel: the form it was trained in."""
-        u = float_array("ssm.convolve", "u", u)
-        kernel = self.kernel(u.shape[-2] if u.ndim >= 2 else 0, u.dtype, threads=threads)
-        return causal_convolve(u, kernel, threads=threads)
+        some = np.ascontiguousarray(u[..., self._trained.channels])
+        if lengths is None or not kernels.size:
+            return causal_convolve(some, kernels, threads=threads)
+        kernel = Convolution(kernels, length=kernels.shape[1])
+        y: FloatArray = kernel._core(some, threads=threads, lengths=lengths, where=self._where)
+        return y
 
     def stream(self, batch: int | None = None, dtype: npt.DTypeLike = "float32") -> Stream:
         """A stream from the beginning, of one sequence or of ``batch``."""
-        if batch is not None and batch < 1:
-            raise ValueError(f"ssm.stream: batch must be at least 1, is {batch}")
-        kind = float_dtype("ssm.stream", "dtype", dtype)
-        stream: Stream = self._layer(kind).stream(batch)
+        stream = super().stream(batch, dtype)
         if self._trained is None:
             return stream
-        filters = ConvolutionStream(np.ascontiguousarray(self._trained.kernels, kind), batch)
+        filters = ConvolutionStream(np.ascontiguousarray(self._trained.kernels, np.dtype(dtype)), batch)
         return FilteredStream(stream, filters, self._trained.channels)
 
-    def prefill(self, u: FloatArray, *, threads: int = 1) -> tuple[FloatArray, Stream]:
-        """``(y, stream)``: a prompt ``(L, H)`` or ``(batch, L, H)`` and the stream that goes on after it."""
-        u = _prompt("ssm.prefill", "u", u)
-        stream = self.stream(None if u.ndim == 2 else u.shape[0], u.dtype)
-        return stream.run(u, threads=thread_count("ssm.prefill", threads)), stream
+    @cached_property
+    def _error_gain(self) -> float:
+        """How much errors of the last N outputs grow in what follows, if states are taken from them; tried on noise.
+
+        Infinite where they still grow when the trial ends.
+        """
+        channels, order = self.b.shape
+        count = int(np.clip(8 * order, 256, 1024))
+        errors = np.random.default_rng(0).uniform(-1, 1, (4, order, channels))
+        layer = self._kind("Transfer64")
+        stream = layer.stream(4)
+        with np.errstate(all="ignore"):
+            stream.state = layer.state_after(np.zeros_like(errors), errors)
+            answer = np.abs(stream.run(np.zeros((4, count, channels)))).max(0)
+            first, last = answer[: count // 2].max(0), answer[count // 2 :].max(0)
+        return float(first.max()) if (last <= np.maximum(first, 1e-3)).all() else np.inf
+
+    def _state_share(self, u: FloatArray) -> float:
+        """Nothing where the last outputs give them: where 4 times what these lose, grown, is within the tolerance."""
+        lost, tolerance = (2.0**-24, _TOLERANCE) if u.dtype.itemsize == 4 else (2.0**-50, 1e-11)
+        exact = 4 * lost * self._error_gain <= tolerance
+        return 0.0 if exact and self._trained is None else 1.0
+
+    def _go_on(self, stream: Stream, u: FloatArray, y: FloatArray, threads: int, lengths: npt.ArrayLike | None) -> None:
+        if self._state_share(u) < 1:
+            stream.state = self._layer(u.dtype).state_after(u, y, threads=threads, lengths=lengths)
+        else:
+            super()._go_on(stream, u, y, threads, lengths)
 
     def stream_after(self, u: FloatArray, y: FloatArray, *, threads: int = 1) -> Stream:
         """The stream that goes on after inputs ``u`` whose outputs ``y`` are known, by a convolution say.
@@ -272,9 +299,9 @@ class TransferFunction:
                 f"{where}: every channel must have a recurrence, but channels {_some(self._trained.channels)} are "
                 f"filters of {self._trained.kernels.shape[1]} taps; use prefill"
             )
-        u, y = _prompt(where, "u", u), float_array(where, "y", y)
+        u, y = prompt(where, "u", u), float_array(where, "y", y)
         stream = self.stream(None if u.ndim == 2 else u.shape[0], u.dtype)
-        stream.state = self._layer(u.dtype).state_after(u, y, thread_count(where, threads))
+        stream.state = self._layer(u.dtype).state_after(u, y, threads=thread_count(where, threads))
         return stream
 
     def truncated(self, length: int) -> FloatArray:
@@ -291,13 +318,7 @@ class TransferFunction:
     def check(self, length: int | None = None) -> Report:
         """Poles, stability, the form chosen and why, and the step against the convolution over ``length`` samples."""
         moduli = np.abs(self.poles())
-        radius = float(moduli.max())
         outside = np.flatnonzero(moduli.max(1) >= 1)
-        count = 1024 if length is None else length
-        u = np.random.default_rng(0).standard_normal((count, len(self.b))).astype(np.float32)
-        stepped, convolved = self(u), self.convolve(u.astype(np.float64))
-        largest = float(np.abs(convolved).max(initial=0)) or 1.0
-        form = "scan, states in double precision" if self._sensitive.any() else "scan"
         notes = []
         if self._sensitive.any():
             worst = float(np.nanmax(np.where(np.isfinite(self._float_errors), self._float_errors, np.inf)))
@@ -313,7 +334,6 @@ class TransferFunction:
             )
         if self._trained is not None:
             channels, kernels, unstable = self._trained
-            form += f"; {len(channels)} channels as filters of {kernels.shape[1]} taps"
             outside = np.union1d(outside, unstable)
             lost = np.setdiff1d(channels, unstable)
             if len(unstable):
@@ -325,24 +345,7 @@ class TransferFunction:
                 notes.append(f"channels {_some(lost)} lose more than 1e-7 as a recurrence in double precision")
         elif len(outside):
             notes.append(f"channels {_some(outside)} grow without bound")
-        return Report(
-            system="TransferFunction",
-            channels=len(self.b),
-            modes=self.b.shape[1],
-            radius=radius,
-            memory=float(-1 / np.log(radius)) if 0 < radius < 1 else (0.0 if radius == 0 else np.inf),
-            unstable=tuple(outside.tolist()),
-            difference=float(np.abs(stepped - convolved).max(initial=0)) / largest,
-            evaluation=form,
-            notes=tuple(notes),
-        )
-
-
-def _prompt(where: str, name: str, u: FloatArray) -> FloatArray:
-    u = float_array(where, name, u)
-    if u.ndim not in (2, 3):
-        raise ValueError(f"{where}: {name} must have shape (L, H) or (batch, L, H), has {u.shape}")
-    return u
+        return self._report(length, self.b.shape[1], moduli, tuple(outside.tolist()), tuple(notes))
 
 
 def _some(channels: npt.NDArray[np.intp]) -> str:

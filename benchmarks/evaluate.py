@@ -44,11 +44,11 @@ class Point:
     least: dict[str, float]
 
     def turn(self, seconds: float) -> None:
-        """Both ways in turns, for about so long, at least three times each."""
+        """Both ways in turns of three calls, so that each finds its own data in the caches, for about so long."""
         end = time.perf_counter() + seconds
         rounds = 0
-        while rounds < 3 or time.perf_counter() < end:
-            for name, way in self.ways.items():
+        while rounds < 1 or time.perf_counter() < end:
+            for name, way in [(name, way) for name, way in self.ways.items() for _ in range(3)]:
                 begin = time.perf_counter_ns()
                 way()
                 self.least[name] = min(self.least[name], (time.perf_counter_ns() - begin) / 1e9)
@@ -101,13 +101,14 @@ def grid(between: bool) -> Iterator[tuple[str, int, int, int, str]]:
                 yield form, order, length, count, dtype
 
 
-def points(between: bool, most: float) -> Iterator[Point]:
+def points(between: bool, most: float, close: bool) -> Iterator[Point]:
     """The points at which no way takes longer than ``most`` seconds by the model."""
     kernels: dict[tuple[int, int, str], Callable[[], object]] = {}
     for form, order, length, channels, dtype in grid(between):
         rank = 1 if form == "s4" else 0
         choice = evaluate.choose(form, order, length, channels, dtype=dtype, rank=rank)
-        if max(choice.seconds.values()) > most:
+        few, many = sorted(choice.seconds.values())
+        if many > most or (close and many > CLEAR * few):
             continue
         u = np.random.default_rng(1).standard_normal((length, channels)).astype(dtype)
         key = (length, channels, dtype)
@@ -126,7 +127,7 @@ def summary(measured: list[Point], skipped: int) -> str:
     verdict = "met" if losses.max() <= LIMIT else "MISSED"
     return "\n".join(
         [
-            f"{len(measured)} points measured, {skipped} of longer calls left out. Rates: {evaluate.rates().source}.",
+            f"{len(measured)} points measured, {skipped} left out (longer calls, or clear). Rates: {evaluate.rates().source}.",
             "Loss of the choice against the best way:",
             f"  mean {losses.mean():.2%}, 95th percentile {np.percentile(losses, 95):.1%}, worst {losses.max():.1%}",
             f"  worst: {worst}",
@@ -141,13 +142,14 @@ def main() -> int:
     options.add_argument("--most", type=float, default=0.2, help="seconds of a call that is measured (%(default)s)")
     options.add_argument("--between", action="store_true", help="sizes that calibration has not seen")
     options.add_argument("--calibrate", action="store_true", help="measure the rates first, else those in use")
+    options.add_argument("--close", action="store_true", help="only where neither way is clearly slower by the model")
     options.add_argument("--again", type=int, default=2, help="how often what lost is measured again (%(default)s)")
     options.add_argument("--json", action="store_true", help="every point, machine-readable")
     chosen = options.parse_args()
     if chosen.calibrate:
         evaluate.calibrate(save=False)
     measured = []
-    for point in points(chosen.between, chosen.most):
+    for point in points(chosen.between, chosen.most, chosen.close):
         few, many = sorted(point.choice.seconds.values())
         point.turn(chosen.seconds if many < CLEAR * few else 0)
         for _ in range(chosen.again):  # the least of more repetitions: another program may have disturbed one way

@@ -63,6 +63,7 @@
 #include <danaus/simd/trig.hpp>
 #include <danaus/simd/vec.hpp>
 #include <danaus/ssm/calibrate.hpp>
+#include <danaus/ssm/calibrate_forms.hpp>
 #include <danaus/ssm/convert.hpp>
 #include <danaus/ssm/default_rates.hpp>
 #include <danaus/ssm/diagonal.hpp>

@@ -142,19 +142,19 @@ def _chosen(
     where = "ssm.choose"
     if form not in _FORMS:
         raise ValueError(f"{where}: form must be one of {', '.join(map(repr, _FORMS))}, is {form!r}")
+    pairs = _count(where, "order", order, 1)
     counts = [
         _count(where, name, value, least)
         for name, value, least in (
-            ("order", order, 1),
             ("rank", rank, 0),
-            ("slow", min(order, _SLOW.get(form, 0)) if slow is None else slow, 0),
+            ("slow", min(pairs, _SLOW.get(form, 0)) if slow is None else slow, 0),
             ("length", length, 0),
             ("channels", channels, 0),
             ("batch", batch, 0),
         )
     ]
     element = float_dtype(where, "dtype", dtype).itemsize
-    scan, convolution = model.core.estimate(form, *counts, element, thread_count(where, threads), bool(kept))
+    scan, convolution = model.core.estimate(form, pairs, *counts, element, thread_count(where, threads), bool(kept))
     return "convolution" if convolution < scan else "scan", scan, convolution
 
 

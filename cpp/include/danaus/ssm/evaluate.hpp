@@ -17,7 +17,8 @@ namespace danaus {
 /// The systems whose evaluations are weighed. `transfer_mixed`: samples in float, states in double.
 enum class Form : unsigned char { s4d, s4, s5, transfer, transfer_mixed };
 
-/// The ways to run a whole sequence. `chunked`: transforms of a chunk each, the numerator carried; offered by nobody yet.
+/// The ways to run a whole sequence. `chunked`: transforms of a chunk each, the numerator carried; offered by nobody
+/// yet.
 enum class Evaluation : unsigned char { scan, convolution, chunked };
 inline constexpr std::size_t evaluations = 3;
 
@@ -56,12 +57,12 @@ inline double at(const RateTable& table, double stride, double length) noexcept 
   const double place = std::max((std::log2(std::max(length, 1.0)) - 6) / 2, 0.0);
   const auto left = std::min(static_cast<std::size_t>(place), rate_lengths.size() - 2);
   const double right = place - number(left);
-  const auto along = [&](std::size_t s) {
-    return table[s][left] + right * (table[s][left + 1] - table[s][left]);
-  };
-  const double apart = std::clamp(std::log2(std::max(stride, 1.0)), 0.0, 5.0);
-  const double value = apart <= 2 ? along(0) + apart / 2 * (along(1) - along(0))
-                                  : along(1) + (apart - 2) / 3 * (along(2) - along(1));
+  const auto along = [&](std::size_t s) { return table[s][left] + right * (table[s][left + 1] - table[s][left]); };
+  std::size_t s = 0;
+  while (s + 2 < rate_strides.size() && stride > number(rate_strides[s + 1])) ++s;
+  const double first = std::log2(number(rate_strides[s])), last = std::log2(number(rate_strides[s + 1]));
+  const double between = std::clamp((std::log2(std::max(stride, 1.0)) - first) / (last - first), 0.0, 1.0);
+  const double value = along(s) + between * (along(s + 1) - along(s));
   return std::max(value, 0.0);
 }
 
@@ -146,7 +147,8 @@ inline double kernel_ns(const Task& task, const TypeRates::Kernels& r) noexcept 
     case Form::s4d:
       return channels * order * (2 * std::sqrt(length) * r.s4d_power + length * r.s4d_sample);
     case Form::s4:
-      return channels * order * (order * r.s4_set_up + length * number(std::max<std::size_t>(task.rank, 1)) * r.s4_sample);
+      return channels * order *
+             (order * r.s4_set_up + length * number(std::max<std::size_t>(task.rank, 1)) * r.s4_sample);
     default:
       return number(padded(task.channels) / tile) * order * length * r.transfer_sample;
   }
@@ -156,7 +158,7 @@ inline double kernel_ns(const Task& task, const TypeRates::Kernels& r) noexcept 
 inline double groups_ns(const Task& task, const Rates& rates, const TypeRates& r) noexcept {
   const std::size_t lanes = cache_line / task.element, groups = (task.channels + lanes - 1) / lanes;
   if (task.length <= most_direct_taps) {
-    return number(groups) * (rates.group + number(task.length) * (r.direct.row + number(padded_taps(task.length)) * r.direct.tap));
+    return number(groups * task.length) * (r.direct.row + number(padded_taps(task.length)) * r.direct.tap);
   }
   const std::size_t points = ring_rows(task.length), left = std::bit_ceil(task.channels % lanes);
   const bool tail = task.channels % lanes != 0 && left < lanes && points >= 2 * lanes;

@@ -11,7 +11,7 @@ namespace danaus {
 /// Lengths at which the cost of whole convolutions, and of samples on their way, is known: every fourth power of two.
 inline constexpr std::array<std::size_t, 6> rate_lengths{64, 256, 1024, 4096, 16384, 65536};
 /// And how many times its own width a group of channels lies from its next sample.
-inline constexpr std::array<std::size_t, 3> rate_strides{1, 4, 32};
+inline constexpr std::array<std::size_t, 4> rate_strides{1, 4, 32, 64};
 
 /// Nanoseconds at each of rate_strides and rate_lengths.
 using RateTable = std::array<std::array<double, rate_lengths.size()>, rate_strides.size()>;
@@ -20,9 +20,9 @@ using RateTable = std::array<std::array<double, rate_lengths.size()>, rate_strid
 /// samples in cache. `few` comes in addition where channels are fewer than a tile has.
 struct TypeRates {
   struct Diagonal {
-    double row, few;                   ///< a sample of a tile, in and out
-    double quad, single;               ///< four modes together, one alone (a sample)
-    double slow_pair, slow_single;     ///< the same for modes that carry what rounding takes
+    double row, few;                ///< a sample of a tile, in and out
+    double quad, single;            ///< four modes together, one alone (a sample)
+    double slow_pair, slow_single;  ///< the same for modes that carry what rounding takes
   } s4d{};
   struct LowRank {
     double row, few, mode;

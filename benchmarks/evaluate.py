@@ -127,8 +127,8 @@ def summary(measured: list[Point], skipped: int) -> str:
     verdict = "met" if losses.max() <= LIMIT else "MISSED"
     return "\n".join(
         [
-            f"{len(measured)} points measured, {skipped} left out (longer calls, or clear). Rates: {evaluate.rates().source}.",
-            "Loss of the choice against the best way:",
+            f"{len(measured)} points measured, {skipped} left out (longer calls, or clear)",
+            f"rates: {evaluate.rates().source}; loss of the choice against the best way:",
             f"  mean {losses.mean():.2%}, 95th percentile {np.percentile(losses, 95):.1%}, worst {losses.max():.1%}",
             f"  worst: {worst}",
             f"target: worst loss {losses.max():.1%}, at most {LIMIT:.0%}: {verdict}",

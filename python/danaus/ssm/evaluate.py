@@ -115,7 +115,7 @@ def choose(
     >>> choose("s4d", 4, 16, 1).seconds["scan"] < choose("s4d", 4, 1024, 1).seconds["scan"]
     True
     """
-    arguments = (form, order, length, channels, batch, dtype, threads, rank, kept, slow)
+    arguments: tuple[Any, ...] = (form, order, length, channels, batch, dtype, threads, rank, kept, slow)
     try:
         evaluation, scan, convolution = _chosen(_model(), *arguments)
     except TypeError as error:
@@ -154,7 +154,11 @@ def _chosen(
         )
     ]
     element = float_dtype(where, "dtype", dtype).itemsize
-    scan, convolution = model.core.estimate(form, pairs, *counts, element, thread_count(where, threads), bool(kept))
+    hands = thread_count(where, threads)
+    ranks, carrying, samples, wide, sequences = counts
+    scan, convolution = model.core.estimate(
+        form, pairs, ranks, carrying, samples, wide, sequences, element, hands, bool(kept)
+    )
     return "convolution" if convolution < scan else "scan", scan, convolution
 
 

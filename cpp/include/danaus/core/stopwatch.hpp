@@ -27,9 +27,9 @@ class Stopwatch {
     const auto begin = std::chrono::steady_clock::now();
     for (std::size_t round = 0; round < 5 || since(begin) < seconds * 1e9; ++round) {
       for (std::size_t i = 0; i < jobs_.size(); ++i) {
-        for (std::size_t turn = 0; turn < 3 * warm_[i]; ++turn) jobs_[i](turn);
+        for (std::size_t turn = 0; turn < warm_[i]; ++turn) jobs_[i](turn);
         double passed = 0;
-        for (std::size_t again = 0; again < 2 || (again < 20 && passed < 1e5); ++again) {
+        for (std::size_t again = 0; again < 20 && passed < (again < 2 ? 3e6 : 1e5); ++again) {
           const auto start = std::chrono::steady_clock::now();
           jobs_[i](round + again);
           const double taken = since(start);

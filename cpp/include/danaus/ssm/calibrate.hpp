@@ -29,7 +29,8 @@ class TypeCalibration : public FormCalibration<T, Kernels> {
   using Forms = FormCalibration<T, Kernels>;
   using Forms::elements_, Forms::k_, Forms::watch_, Forms::solve_;
   using Forms::small, Forms::positive, Forms::samples, Forms::results, Forms::zeros, Forms::workspace_of;
-  static constexpr double group_begins = 100;                                          // ns
+  static constexpr std::size_t carry_order = 48;  // of the scan whose waiting is measured: about as fast as a ring
+  static constexpr double group_begins = 100;     // ns
   static constexpr std::size_t most_spectra = 2 * lanes<T> * 2 * rate_lengths.back();  // of two groups, the longest
 
   auto plan_of(std::size_t length, std::size_t channels) const {
@@ -44,7 +45,7 @@ class TypeCalibration : public FormCalibration<T, Kernels> {
     const std::size_t all = most_spectra, each = plan->spectra_size();
     const std::size_t apart = std::max<std::size_t>(std::min(stride / channels, all / each), 1);
     const std::size_t bytes_in_all = length * stride * 4 * sizeof(T);
-    return watch_.add(bytes_in_all <= small ? stride / channels : 0, [=, this](std::size_t turn) {
+    return watch_.add(bytes_in_all <= small ? 3 * stride / channels : 1, [=, this](std::size_t turn) {
       k_.template fft<T>().convolve(*plan, 0, plan->groups(), samples(length, channels, stride, turn),
                                     spectra_ + turn % apart * each, results(length, channels, stride, turn), scratch_);
     });
@@ -66,7 +67,7 @@ class TypeCalibration : public FormCalibration<T, Kernels> {
         if (s > 0 && stride(tile, apart) == stride(tile, rate_strides[s - 1])) {
           carry[s][l] = carry[s - 1][l];
         } else {
-          carry[s][l] = this->template time_transfer<T>(tile, 16, length, stride(tile, apart));
+          carry[s][l] = this->template time_transfer<T>(tile, carry_order, length, stride(tile, apart));
         }
       }
     }
@@ -74,7 +75,7 @@ class TypeCalibration : public FormCalibration<T, Kernels> {
     // Further apart or longer never costs a row less, and what disturbs a measurement adds to it: each entry is the
     // least of those from it on.
     solve_.push_back([=, this](TypeRates& r) {
-      const double near = r.transfer.row + 16 * r.transfer.coefficient;
+      const double near = r.transfer.row + carry_order * r.transfer.coefficient;
       for (std::size_t s = rate_strides.size(); s-- > 0;) {
         for (std::size_t l = rate_lengths.size(); l-- > 0;) {
           const double length = static_cast<double>(rate_lengths[l]), groups = s == 0 ? 1 : 2;

@@ -141,7 +141,7 @@ class FormCalibration {
     S* const coefficients = reinterpret_cast<S*>(bytes((shape.coefficients() + shape.state()) * sizeof(S)));
     S* const state = coefficients + shape.coefficients();
     const std::size_t bytes_in_all = length * stride * 2 * sizeof(T);
-    return watch_.add(bytes_in_all <= small ? stride / channels : 0, [=, this](std::size_t turn) {
+    return watch_.add(bytes_in_all <= small ? 3 * stride / channels : 1, [=, this](std::size_t turn) {
       k_.transfer->template run<T, S>().scan_tiles({shape, coefficients}, 0, 1, samples(length, channels, stride, turn),
                                                    state, results(length, channels, stride, turn));
     });

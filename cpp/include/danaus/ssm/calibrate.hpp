@@ -106,8 +106,8 @@ inline double first_cache_bytes() noexcept {
   return 32768;
 }
 
-/// The constants of this machine, measured for about so many seconds, at least half of one, in 200 MB. What a call of
-/// the caller's costs stays as it is in `rates`.
+/// The constants of this machine, measured for so many seconds, but at least five times each (two seconds), in 200 MB.
+/// What a call of the caller's costs stays as it is in `rates`.
 template <class Kernels>
 Rates calibrate(const Kernels& kernels, Rates rates, double seconds) {
   constexpr std::size_t bytes = rate_lengths.back() * 16 * cache_line;

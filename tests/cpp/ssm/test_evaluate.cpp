@@ -200,7 +200,7 @@ TEST(a_stopwatch_lets_jobs_take_turns) {
   const std::size_t first = watch.add(2, [&](std::size_t turn) { turns[0].push_back(turn); });
   const std::size_t second = watch.add(0, [&](std::size_t turn) {
     turns[1].push_back(turn);
-    CHECK(turns[0].size() > turns[1].size());
+    CHECK(turns[0].size() >= 4);  // the first job has had its turns
   });
   watch.run(0);
   // Five rounds at least: two turns that do not count, then two or more from the round's number on.

@@ -131,8 +131,8 @@ TEST(a_scan_is_the_sum_it_says) {
   rates.state = 0;
   for (auto& row : rates.single.carry) row.fill(0);
   Task task{Form::transfer, 13, 0, 0, 100, 40, 3, 4, 1, true};
-  // 3 sequences x 3 tiles x (1 + 100 rows x (1 + 1 for the part of a tile + 16 coefficients)), and the call.
-  CHECK_CLOSE(scan(task, rates), (1 + 9 * (1 + 100 * 18.0)) * 1e-9, 1e-12);
+  // 3 sequences x 3 tiles x (1 + 100 rows x (1 + 16 coefficients)), 1 for each row of the part of a tile, the call.
+  CHECK_CLOSE(scan(task, rates), (1 + 9 * (1 + 100 * 17.0) + 3 * 100.0) * 1e-9, 1e-12);
   task = {Form::s4d, 11, 0, 5, 100, 16, 1, 4, 1, true};  // two pairs and one that carry, one four and two alone
   CHECK_CLOSE(scan(task, rates), (1 + 1 + 100 * (1 + 3 + 3.0)) * 1e-9, 1e-12);
   task.element = 8;  // none carries in double: two fours, three alone; every row of carry costs 1

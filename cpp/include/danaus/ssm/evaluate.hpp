@@ -83,34 +83,34 @@ inline std::size_t ring_rows(std::size_t least) noexcept {
 }
 
 /// A row of a tile of a diagonal system: fours of modes and single ones, before them pairs that carry.
-inline double diagonal_row(const TypeRates::Diagonal& r, const Task& task, bool few) noexcept {
+inline double diagonal_row(const TypeRates::Diagonal& r, const Task& task, double few) noexcept {
   const std::size_t slices = task.channels >= tile ? 1 : tile / std::bit_ceil(task.channels);
   const std::size_t modes = (task.order + slices - 1) / slices;
   const std::size_t slow = task.element == 4 ? std::min((task.slow + slices - 1) / slices, modes) : 0;
   const std::size_t plain = modes - slow;
-  return r.row + (few ? r.few : 0) + number(slow / 2) * r.slow_pair + number(slow % 2) * r.slow_single +
+  return r.row + few * r.few + number(slow / 2) * r.slow_pair + number(slow % 2) * r.slow_single +
          number(plain / 4) * r.quad + number(plain % 4) * r.single;
 }
 
 /// A row of a tile of a system with a correction: coefficients and states are read for every sample.
-inline double low_rank_row(const TypeRates::LowRank& r, const Task& task, double cache, bool few) noexcept {
+inline double low_rank_row(const TypeRates::LowRank& r, const Task& task, double cache, double few) noexcept {
   const std::size_t modes = (task.order + 1) / 2 * 2, rank = std::max<std::size_t>(task.rank, 1);
   const std::size_t slow = task.element == 4 ? std::min((task.slow + 1) / 2 * 2, modes) : 0;
   const std::size_t rows = (7 + 4 * rank) * modes + 2 * slow;
   const double beyond = std::clamp(number(rows * tile * task.element) / cache - 1, 0.0, 0.25) * 4;
-  return r.row + (few ? r.few : 0) + number(modes) * (r.mode + beyond * r.far + number(rank - 1) * r.rank) +
+  return r.row + few * r.few + number(modes) * (r.mode + beyond * r.far + number(rank - 1) * r.rank) +
          number(slow) * r.slow;
 }
 
 /// Seconds of one thread that only reads and writes rows, and works on each for row ns.
 inline double scan_seconds(const Task& task, const Rates& rates, const TypeRates& r) noexcept {
   const std::size_t tiles = padded(task.channels) / tile;
-  const bool few = task.channels % tile != 0;
+  const double few = task.channels % tile != 0 ? 1 / number(tiles) : 0;  // the last tile's rows go lane by lane
   double row = 0, variables = 2 * number(task.order);
   const auto coefficients = [&](const TypeRates::Coefficients& c) {
     const std::size_t rows = std::max<std::size_t>(8, (task.order + 3) / 4 * 4);
     variables = number(rows + 17) * (task.form == Form::transfer_mixed ? 8 / number(task.element) : 1);
-    return c.row + (few ? c.few : 0) + number(rows) * c.coefficient;
+    return c.row + few * c.few + number(rows) * c.coefficient;
   };
   switch (task.form) {
     case Form::s4d:

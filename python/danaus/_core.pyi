@@ -631,6 +631,20 @@ def truncate_numerator(b: Annotated[NDArray, dict(device='cpu', writable=False)]
 
 def numerator_of_kernel(kernel: Annotated[NDArray, dict(device='cpu', writable=False)], a: Annotated[NDArray, dict(device='cpu', writable=False)]) -> NDArray[numpy.float64]: ...
 
+class CostModel:
+    """What the evaluations of a layer take on a machine."""
+
+    def __init__(self, rates: dict) -> None: ...
+
+    def estimate(self, form: str, order: int, rank: int, slow: int, length: int, channels: int, batch: int, element: int, threads: int, kept: bool) -> tuple[float, float]: ...
+
+    @property
+    def rates(self) -> dict: ...
+
+def default_rates() -> dict: ...
+
+def calibrate(rates: dict, seconds: float) -> dict: ...
+
 class ModelStream:
     """A model at work on sequences that arrive bit by bit."""
 

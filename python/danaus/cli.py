@@ -41,6 +41,16 @@ def _count(text: str) -> int:
     return value
 
 
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 3600:
+        raise argparse.ArgumentTypeError(f"must be seconds, more than 0 and at most 3600, is {text!r}")
+    return value
+
+
 def _parser() -> argparse.ArgumentParser:
     """The whole grammar."""
     parser = _Parser(prog="danaus", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -71,7 +81,14 @@ def _parser() -> argparse.ArgumentParser:
     info = verbs.add_parser("info", help="what is installed here, or what is in a model")
     info.add_argument("model", metavar="MODEL", nargs="?", help="a model file, or the name of an embedded model")
     info.set_defaults(run=_info)
-    for verb in (run, check, info):
+
+    calibrate = verbs.add_parser(
+        "calibrate", help="measure this machine, so that layers choose the fastest evaluation for it"
+    )
+    calibrate.add_argument("--seconds", type=_seconds, default=1.0, metavar="S", help="how long to measure (1)")
+    calibrate.add_argument("--no-save", dest="save", action="store_false", help="only print what was measured")
+    calibrate.set_defaults(run=_calibrate)
+    for verb in (run, check, info, calibrate):
         verb.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="as JSON")
     return parser
 
@@ -98,6 +115,12 @@ def _info(options: argparse.Namespace) -> int:
     from ._cli.info import info
 
     return info(options)
+
+
+def _calibrate(options: argparse.Namespace) -> int:
+    from ._cli.calibrate import calibrate
+
+    return calibrate(options)
 
 
 def _dispatch(arguments: Sequence[str] | None) -> int:

@@ -24,6 +24,7 @@ MODULES = [
     "danaus.ssm",
     "danaus.ssm.convert",
     "danaus.ssm.gradient",
+    "danaus.ssm.evaluate",
 ]
 
 SIGNATURES = {
@@ -104,6 +105,12 @@ SIGNATURES = {
     "danaus.ssm.ConvolutionStream": "(k, batch=None)",
     "danaus.ssm.Convolution": "(k, *, backward=None, length=None, threads=1)",
     "danaus.ssm.Convolution.__call__": "(self, u, *, axis=-2, out=None, threads=1)",
+    "danaus.ssm.evaluate.calibrate": "(*, seconds=1.0, save=True)",
+    "danaus.ssm.evaluate.choose": (
+        "(form, order, length, channels, *, batch=1, dtype='float32', threads=1, rank=0, kept=True, slow=None)"
+    ),
+    "danaus.ssm.evaluate.rates": "()",
+    "danaus.ssm.evaluate.set_rates": "(values)",
     "danaus.ssm.gradient.causal_convolve_vjp": "(u, k, grad, *, out=None, threads=1)",
     "danaus.ssm.gradient.dplr_kernel_vjp": "(lambda_, p, b, c, dt, dk, *, q=None, threads=1)",
     "danaus.ssm.gradient.kernel_vjp": "(layer, dk, *, threads=1)",

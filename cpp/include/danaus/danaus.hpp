@@ -7,6 +7,7 @@
 #include <danaus/core/complex.hpp>
 #include <danaus/core/error.hpp>
 #include <danaus/core/executor.hpp>
+#include <danaus/core/stopwatch.hpp>
 #include <danaus/core/tile.hpp>
 #include <danaus/core/view.hpp>
 #include <danaus/core/workspace.hpp>
@@ -63,7 +64,10 @@
 #include <danaus/simd/transpose.hpp>
 #include <danaus/simd/trig.hpp>
 #include <danaus/simd/vec.hpp>
+#include <danaus/ssm/calibrate.hpp>
+#include <danaus/ssm/calibrate_forms.hpp>
 #include <danaus/ssm/convert.hpp>
+#include <danaus/ssm/default_rates.hpp>
 #include <danaus/ssm/diagonal.hpp>
 #include <danaus/ssm/diagonal_after.hpp>
 #include <danaus/ssm/diagonal_vjp.hpp>
@@ -77,6 +81,7 @@
 #include <danaus/ssm/dplr_truncated.hpp>
 #include <danaus/ssm/dplr_vjp.hpp>
 #include <danaus/ssm/dplr_vjp_run.hpp>
+#include <danaus/ssm/evaluate.hpp>
 #include <danaus/ssm/impulse.hpp>
 #include <danaus/ssm/kernel.hpp>
 #include <danaus/ssm/kernel_vjp.hpp>
@@ -84,6 +89,7 @@
 #include <danaus/ssm/mimo_scan.hpp>
 #include <danaus/ssm/modal.hpp>
 #include <danaus/ssm/polynomial.hpp>
+#include <danaus/ssm/rates.hpp>
 #include <danaus/ssm/sections.hpp>
 #include <danaus/ssm/stability.hpp>
 #include <danaus/ssm/transfer.hpp>

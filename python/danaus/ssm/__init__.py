@@ -5,7 +5,7 @@ Time is axis -2, channels are last: ``(..., L, H)``. The element type that goes 
 
 from __future__ import annotations
 
-from . import convert, gradient
+from . import convert, evaluate, gradient
 from .common import Report, Stream
 from .convolution import Convolution, ConvolutionStream, causal_convolve, correlate
 from .diagonal import S4D
@@ -25,5 +25,6 @@ __all__ = [
     "causal_convolve",
     "convert",
     "correlate",
+    "evaluate",
     "gradient",
 ]

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.signal import dlsim, lfilter
 
+from danaus import _core
 from danaus.ssm import TransferFunction
 from helpers import LAYOUTS, cut, laid_out, same_bits
 from reference import transfer
@@ -188,6 +189,8 @@ def test_kernels_of_every_order_and_length(dtype):
             want = filtered(system, impulse).T if length else np.zeros((len(system.b), 0))
             assert k.shape == want.shape and k.dtype == dtype
             far = bound(system, impulse, want.T, "float64")[:, None] + UNIT[dtype] * np.abs(want)
+            if dtype == "float32":  # made in single precision
+                far = np.maximum(far, 3e-7 * np.abs(want[:, 1:]).max(1, initial=0)[:, None])
             assert (np.abs(k - want) <= far).all()
 
 
@@ -202,6 +205,56 @@ def test_kernels_against_many_digits(order, radius):
     peak = np.abs(want).max()
     assert np.abs(system.kernel(500, "float64")[0] - want).max() <= 1e-11 * peak
     assert np.abs(system.kernel(500)[0] - want).max() <= 1e-7 * peak
+
+
+def l1_rule(channels, order, total, rng):
+    """As layers are trained under: sum |a| = total < 1."""
+    a = rng.uniform(-1, 1, (channels, order))
+    return rng.standard_normal((channels, order)), total * a / np.abs(a).sum(1, keepdims=True), np.zeros(channels)
+
+
+@pytest.mark.parametrize("total", [0.5, 0.95, 0.998])
+@pytest.mark.parametrize("order", [1, 2, 4, 15, 16, 17, 64, 127, 200, 600])
+def test_kernels_in_single_precision(order, total):
+    """3e-7 of the peak of every channel, by recurrence and by transforms, at lengths that pass from one to the other."""
+    system = TransferFunction(*l1_rule(33, order, total, np.random.default_rng(order)))
+    exact = system.kernel(5003, "float64")
+    for length in (5, order + 1, 1021, 1024, 1025, 2050, 5003):
+        k, want = system.kernel(length), exact[:, :length]
+        assert (np.abs(k - want).max(1) <= 3e-7 * np.abs(want).max(1)).all(), length
+
+
+def test_kernels_in_single_precision_are_for_whom_they_suit():
+    """Long memories, poles on and outside the circle, tiny and huge numerators: double precision, rounded once."""
+    rng = np.random.default_rng(11)
+    b, a, h0 = l1_rule(48, 16, 0.9, rng)
+    a[3], a[20], a[40] = spread(16, 0.9999, rng), spread(16, 1.01, rng), polynomial([np.exp(0.3j)] * 2 + [0.5j] * 6)
+    b[5] *= 1e-30
+    system = TransferFunction(b, a, h0)
+    assert (np.flatnonzero(system._single == 0) == [3, 5, 20, 40]).all()
+    for length in (300, 1500):
+        k, want = system.kernel(length), system.kernel(length, "float64")
+        assert (np.abs(k - want).max(1) <= 3e-7 * np.abs(want).max(1)).all()
+        assert (k[3] == want[3].astype(np.float32)).all()
+
+
+def test_a_response_that_has_not_ended_is_not_folded():
+    """One sharp pole that the conditioning allows, in kernels of every length: nothing wraps around."""
+    a, b = np.zeros((16, 64)), np.zeros((16, 64))
+    a[:, -1], b[:, 0] = -0.9, 1.0
+    system = TransferFunction(b, a, np.zeros(16))
+    for length in (700, 1024, 1500, 4000):
+        want = np.zeros(length)
+        want[1::64] = 0.9 ** np.arange(len(want[1::64]))
+        assert np.abs(system.kernel(length) - want).max() <= 3e-7
+
+
+def test_the_power_gain_is_the_sum_of_squares():
+    a = l1_rule(20, 9, 0.9, np.random.default_rng(12))[1]
+    impulse = np.eye(1, 3000)[0]
+    want = [(lfilter([1.0], [1.0, *row], impulse) ** 2).sum() for row in a]
+    np.testing.assert_allclose(_core.power_gain(a), want, rtol=1e-12)
+    assert not np.isfinite(_core.power_gain(np.array([[-1.0], [0.0]])))[0]
 
 
 def clustered(rng):

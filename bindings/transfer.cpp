@@ -232,23 +232,33 @@ Result<double> gain_of(const Array& a, std::size_t threads) {
   return gain;
 }
 
-/// The numerators (H, N) of what follows after `length` samples of b's responses; `fading`: 0 where that is below 2^-80
-/// of b.
-Result<double> advance_numerator(const Array& b, const Array& a, std::size_t length, bool fading, std::size_t threads) {
+/// The numerators (H, N) of what follows after `length` samples of b's responses. "double"; "fading": 0 where that is
+/// below 2^-80 of b; "single": states in float.
+Result<double> advance_numerator(const Array& b, const Array& a, std::size_t length, const std::string& states,
+                                 std::size_t threads) {
   const Coefficients given(b, a);
   const std::size_t order = given.shape.order;
+  const bool single = states == "single", fading = states == "fading";
   Result<double> later = make_array<double>({given.shape.channels, order});
-  each_tile(given, threads, 0, [&](Responses& from, std::size_t, std::size_t i) noexcept {
-    if (fading) {
-      from.recur<float>(i, from.doubles.data(), static_cast<float*>(nullptr), 0, length);
-    } else {
-      from.recur<double>(i, from.doubles.data(), static_cast<double*>(nullptr), 0, length);
-    }
-    for (std::size_t l = 0; l < from.channels(i); ++l) {
+  const auto write = [&](const auto* state, std::size_t i, std::size_t channels) noexcept {
+    for (std::size_t l = 0; l < channels; ++l) {
       double* const row = later.data() + (i * tile + l) * order;
-      for (std::size_t j = 0; j < order; ++j) row[j] = from.state()[j * tile + l];
+      for (std::size_t j = 0; j < order; ++j) row[j] = static_cast<double>(state[j * tile + l]);
     }
-  });
+  };
+  each_tile(given, threads, single ? 2 * tile * response_rows(order) : 0,
+            [&](Responses& from, std::size_t, std::size_t i) noexcept {
+              if (single) {
+                from.recur<float>(i, from.floats.data(), static_cast<float*>(nullptr), 0, length);
+                return write(from.floats.data() + from.rows * tile, i, from.channels(i));
+              }
+              if (fading) {
+                from.recur<float>(i, from.doubles.data(), static_cast<float*>(nullptr), 0, length);
+              } else {
+                from.recur<double>(i, from.doubles.data(), static_cast<double*>(nullptr), 0, length);
+              }
+              write(from.state(), i, from.channels(i));
+            });
   return later;
 }
 
@@ -291,7 +301,7 @@ void bind_transfer(nb::module_& m) {
   m.def("transfer_kernel_quick", &quick_response, "b"_a, "a"_a, "h0"_a, "single"_a, "length"_a, "out"_a = nb::none(),
         "threads"_a = 1);
   m.def("power_gain", &gain_of, "a"_a, "threads"_a = 1);
-  m.def("advance_numerator", &advance_numerator, "b"_a, "a"_a, "length"_a, "fading"_a = true, "threads"_a = 1);
+  m.def("advance_numerator", &advance_numerator, "b"_a, "a"_a, "length"_a, "states"_a, "threads"_a = 1);
   m.def("numerator_of_kernel", &numerator, "kernel"_a, "a"_a);
 }
 

@@ -311,7 +311,7 @@ class TransferFunction:
         """
         if length < 1:
             raise ValueError(f"ssm.truncated: length must be at least 1, is {length}")
-        truncated: FloatArray = self.b - _core.advance_numerator(self.b, self.a, length, fading=False)
+        truncated: FloatArray = self.b - _core.advance_numerator(self.b, self.a, length, "double")
         return truncated
 
     def check(self, length: int | None = None) -> Report:

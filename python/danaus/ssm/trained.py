@@ -145,8 +145,11 @@ def ended_numerator(
             scale = np.abs(term).max(1, keepdims=True)
             scale[scale == 0] = 1
             every = a[active // repeat]
-            small = (scale <= 1e-9 * largest).all()  # float32 has the digits that still count
-            before = _core.advance_numerator(term / scale, every, points - 1, "single" if small else "fading") * scale
+            small, before = (scale <= 1e-9 * largest)[:, 0], np.empty_like(term)
+            for part, states in ((small, "single"), (~small, "fading")):  # float32 has the digits that still count
+                if part.any():
+                    after = _core.advance_numerator(term[part] / scale[part], every[part], points - 1, states)
+                    before[part] = after * scale[part]
             term = -every * before[:, :1]  # before[:, 0]: the response at ``points``
             term[:, :-1] += before[:, 1:]
             numerator[active] += term

@@ -5,7 +5,8 @@ namespace danaus {
 inline namespace DANAUS_ISA {
 
 template <class T, class S>
-constexpr TransferRun<T, S> transfer_run{scan_tiles<T, S>, step<T, S>, state_after<T, S>};
+constexpr TransferRun<T, S> transfer_run{scan_tiles<T, S>, step<T, S>, state_after<T, S>, prepare_chunk<S>,
+                                         chunk_tiles<T, S>};
 
 extern const TransferKernels transfer_kernels;
 constexpr TransferKernels transfer_kernels{

@@ -207,6 +207,69 @@ def test_kernels_against_many_digits(order, radius):
     assert np.abs(system.kernel(500)[0] - want).max() <= 1e-7 * peak
 
 
+def chunk_bound(system, y, dtype):
+    """Transforms of n samples lose 2^-24 log2 n of the norms of their factors, at most sqrt(n) peaks (spread over n
+    samples); the state takes up |a|_1 <= 0.9 of that and gives back sum |g| <= 10 of it."""
+    n = system.chunk_length
+    size = np.abs(y).max(0, initial=0) + np.abs(system.b).sum(1)
+    return 20 * UNIT[dtype] * np.log2(n) * size
+
+
+@pytest.mark.parametrize("dtype", UNIT)
+@pytest.mark.parametrize("order", [1, 3, 8, 15, 16, 33, 70])
+def test_chunks_against_scipy(order, dtype):
+    system = random_system(19, order, seed=3)
+    n = system.chunk_length
+    u = np.random.default_rng(order).uniform(-1, 1, (3 * n + 71, 19)).astype(dtype)
+    want = filtered(system, u)
+    around = [n - 1, n, n + 1, 2 * n - 1, 2 * n, 2 * n + 1, 3 * n, 3 * n + 7, 3 * n + 71]
+    for length in [*range(0, 71, 1 if order == 8 else 7), 97, 127, *around]:
+        y, stream = system.chunked_prefill(u[:length])
+        far = bound(system, u, want, dtype) + chunk_bound(system, want, dtype)
+        assert y.dtype == dtype and (np.abs(y - want[:length]) <= far).all(), length
+        assert same_bits(system.chunked(u[:length]), y)
+        rest = stream.run(u[length : length + 71])
+        assert (np.abs(rest - want[length : length + len(rest)]) <= far).all(), length
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "mixed"])
+def test_chunks_of_batches_threads_and_states(dtype):
+    system = random_system(40, 20, seed=4)
+    if dtype == "mixed":
+        system.__dict__["_sensitive"] = np.ones(40, bool)
+    kind = "float64" if dtype == "float64" else "float32"
+    u = np.random.default_rng(4).standard_normal((2, 3, 333, 40)).astype(kind)
+    y = system.chunked(u, threads=2)
+    for i in np.ndindex(2, 3):
+        assert same_bits(system.chunked(np.ascontiguousarray(u[i])), np.ascontiguousarray(y[i]))
+    out = np.empty_like(u)
+    assert system.chunked(u, out=out) is not None and same_bits(out, y)
+    assert same_bits(system.chunked(u, out=u.copy()), y)
+    head, stream = system.chunked_prefill(u[0])
+    exact, scanned = system.prefill(u[0])
+    unit = UNIT["float64" if dtype == "float64" else "float32"]
+    for a, b in ((head, exact), (stream.step(u[1, :, 0]), scanned.step(u[1, :, 0]))):
+        assert np.abs(a - b).max() <= 200 * unit * np.abs(exact).max()
+    again = system.stream(3, kind)
+    again.state = stream.state
+    assert same_bits(again.run(u[1]), stream.run(u[1]))
+    for empty in ((0, 40), (2, 0, 40), (0, 70, 40)):
+        assert system.chunked(np.zeros(empty, kind)).shape == empty
+
+
+def test_chunks_with_channels_that_are_filters():
+    pytest.importorskip("danaus.ssm.convert")
+    rng = np.random.default_rng(5)
+    a = np.stack([spread(16, r, rng) for r in (0.95, 1.05)])
+    system = TransferFunction.from_truncated(rng.standard_normal(a.shape), a, [0.0, 1.0], 200)
+    u = rng.standard_normal((300, 2))
+    y, stream = system.chunked_prefill(u[:250])
+    want = system(u)
+    peak = np.abs(want).max()
+    assert np.abs(system.chunked(u) - want).max() <= 1e-11 * peak
+    assert np.abs(np.concatenate([y, stream.run(u[250:])]) - want).max() <= 1e-11 * peak
+
+
 def l1_rule(channels, order, total, rng):
     """As layers are trained under: sum |a| = total < 1."""
     a = rng.uniform(-1, 1, (channels, order))

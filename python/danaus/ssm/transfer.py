@@ -257,6 +257,52 @@ class TransferFunction:
             y[..., self._trained.channels] = filtered
         return y
 
+    def chunked(self, u: FloatArray, *, out: FloatArray | None = None, threads: int = 1) -> FloatArray:
+        """The same as ``__call__`` in chunks by transforms, each handing its exact state to the next.
+
+        O(log N + N) instead of 4 N flop a sample with a small factor: faster from about N = 256 on, for sequences of
+        several ``chunk_length``. Spectra of 16 ``chunk_length`` bytes a channel (float32) are kept. Differs from
+        ``__call__`` by the rounding of transforms; the state at its end is the stream's.
+
+        >>> system = TransferFunction([[1.0]], [[-0.5]], [2.0])
+        >>> u = np.ones((200, 1), np.float32)
+        >>> bool(np.allclose(system.chunked(u), system(u), atol=1e-5))
+        True
+        """
+        return self._chunked("ssm.chunked", u, out, threads)[0]
+
+    @property
+    def chunk_length(self) -> int:
+        """Samples of a chunk of ``chunked``: 4 N, rounded up to a power of two, at least 64."""
+        return int(self._packed("Transfer64").chunk)
+
+    def chunked_prefill(self, u: FloatArray, *, threads: int = 1) -> tuple[FloatArray, Stream]:
+        """``prefill`` by ``chunked``: the stream goes on from the exact state after the prompt.
+
+        >>> system = TransferFunction([[1.0]], [[-0.5]], [2.0])
+        >>> y, stream = system.chunked_prefill(np.ones((200, 1), np.float32))
+        >>> stream.step(np.zeros(1, np.float32))
+        array([2.], dtype=float32)
+        """
+        where = "ssm.chunked_prefill"
+        u = _prompt(where, "u", u)
+        if self._trained is not None:
+            return self.prefill(u, threads=threads)
+        y, states = self._chunked(where, u, None, threads)
+        stream = self.stream(None if u.ndim == 2 else u.shape[0], u.dtype)
+        stream.state = states
+        return y, stream
+
+    def _chunked(
+        self, where: str, u: FloatArray, out: FloatArray | None, threads: int
+    ) -> tuple[FloatArray, FloatArray]:
+        u, threads = float_array(where, "u", u), thread_count(where, threads)
+        filtered = self._filtered(u, threads)
+        y, states = self._layer(u.dtype).chunked(u, out=out, threads=threads)
+        if self._trained is not None:
+            y[..., self._trained.channels] = filtered
+        return y, states
+
     def _filtered(self, u: FloatArray, threads: int) -> FloatArray | None:
         """The channels that are filters of the trained length."""
         if self._trained is None or u.ndim < 2 or u.shape[-1] != len(self.b):

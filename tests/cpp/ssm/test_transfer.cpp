@@ -7,6 +7,7 @@
 
 #include <check.hpp>
 #include <danaus/core/buffer.hpp>
+#include <danaus/ssm/transfer_chunk.hpp>
 #include <danaus/ssm/transfer_fft.hpp>
 #include <danaus/ssm/transfer_gain.hpp>
 #include <danaus/ssm/transfer_kernel.hpp>
@@ -318,6 +319,44 @@ void fading_kernels() {
   CHECK(!std::isfinite(out[9000 + 8000]));
 }
 
+/// Chunks against single samples: outputs, the state at their end, and a state in which samples wait at their
+/// beginning.
+template <class T, class S>
+void in_chunks() {
+  for (const std::size_t order : {1u, 4u, 8u, 13u, 24u, 70u}) {
+    const System<S> system(order % 19 + 1, order, order);
+    const TransferShape shape = system.shape;
+    const RingPlan<S> plan(chunk_length(shape), 1, Turn::right_angle, ring_radix);
+    const std::size_t n = plan.points(), each = TransferChunk<S>::groups * 2 * plan.spectrum_size();
+    CHECK(n == chunk_length(shape));
+    Buffer<S> spectra(shape.tiles() * each);
+    Buffer<std::byte> bytes(std::max(prepare_chunk_workspace_bytes(plan, shape), chunk_workspace_bytes(plan)));
+    for (std::size_t i = 0; i < shape.tiles(); ++i) {
+      prepare_chunk(system.layer(), plan, i, spectra.data() + i * each, workspace(bytes));
+    }
+    const TransferChunk<S> chunk{&plan, spectra.data()};
+    for (const std::size_t before : {0u, 3u, 8u}) {
+      const auto u = Sequence<T>::random(before + 2 * n + 9, shape.channels, order, shape.channels + order % 3);
+      Answer<T, S> answer(system, u);
+      scan(system.layer(), u.view(0, before), answer.state.data(), answer.y.view(0, before));
+      chunk_tiles(system.layer(), chunk, 0, shape.tiles(), u.view(before, 2 * n), answer.state.data(),
+                  answer.y.view(before, 2 * n), workspace(bytes));
+      scan(system.layer(), u.view(before + 2 * n, 9), answer.state.data(), answer.y.view(before + 2 * n, 9));
+      for (std::size_t h = 0; h < shape.channels; ++h) {
+        const Truth<S> want(system, u, h);
+        // The transforms' 2 log2(n) roundings of |y| and |b|_1, through sum |g| <= 10; see chunk_tiles.
+        double size = 0;
+        for (std::size_t i = 0; i < order; ++i) size += std::fabs(system.b[h * order + i]);
+        for (const long double y : want.y) size = std::max(size, static_cast<double>(std::fabs(y)));
+        const double loss = 20 * std::log2(static_cast<double>(n)) * unit<S> * size;
+        for (std::size_t t = 0; t < u.rows; ++t) {
+          CHECK_NEAR(answer.y.at(t, h), want.y[t], want.bound + loss + unit<T> * size);
+        }
+      }
+    }
+  }
+}
+
 /// 16 poles p e^(i phi), one a channel and order 2, by transforms: right where p^(2 n) is nothing, refused where not.
 void kernels_by_transforms() {
   for (const std::size_t n : {8u, 20u, 64u, 96u}) {
@@ -443,6 +482,12 @@ TEST(transfer_state_from_inputs_and_outputs) {
   entered<double, double>();
   entered<float, double>();
 }
+TEST(transfer_in_chunks_is_the_scan) {
+  in_chunks<float, float>();
+  in_chunks<double, double>();
+  in_chunks<float, double>();
+}
+
 TEST(transfer_kernel_is_the_impulse_response) {
   kernels<float, float>();
   kernels<float, double>();

@@ -40,8 +40,8 @@ Verdict step_down(std::span<const double> a, std::span<double> k) {
     }
     for (std::size_t i = 0; i + 1 < m; ++i) {
       const R mirror = now[m - 2 - i];
-      const double far = std::fabs(static_cast<double>(mirror)),
-                   near = std::fabs(static_cast<double>(now[i])), mirror_error = error[m - 2 - i];
+      const double far = std::fabs(static_cast<double>(mirror)), near = std::fabs(static_cast<double>(now[i])),
+                   mirror_error = error[m - 2 - i];
       next[i] = (now[i] - last * mirror) / complement;
       const double moved = error[i] + (size + off) * mirror_error + far * off + u * (near + size * far);
       const double value = std::fabs(static_cast<double>(next[i]));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <danaus/ssm/transfer.hpp>
+#include <danaus/ssm/transfer_chunk.hpp>
 #include <danaus/ssm/transfer_fft.hpp>
 #include <danaus/ssm/transfer_gain.hpp>
 #include <danaus/ssm/transfer_kernel.hpp>
@@ -17,6 +18,9 @@ struct TransferRun {
   void (*step)(const Transfer<S>&, View<const T, 2> u, View<S, 2> states, View<T, 2> y) noexcept;
   void (*state_after)(const Transfer<S>&, std::size_t index, View<const T, 2> u, View<const T, 2> y, S* state,
                       Workspace) noexcept;
+  void (*prepare_chunk)(const Transfer<S>&, const RingPlan<S>&, std::size_t index, S* spectra, Workspace) noexcept;
+  void (*chunk_tiles)(const Transfer<S>&, const TransferChunk<S>&, std::size_t first, std::size_t last,
+                      View<const T, 2> u, S* state, View<T, 2> y, Workspace) noexcept;
 };
 
 /// Impulse responses: values in T, states in S.

@@ -3,8 +3,10 @@
 #include <mutex>
 
 #include <danaus/core/buffer.hpp>
+#include <danaus/ssm/impulse.hpp>
 #include <danaus/ssm/transfer_numerator.hpp>
 
+#include "channels.hpp"
 #include "module.hpp"
 #include "pool.hpp"
 #include "rings.hpp"
@@ -294,6 +296,18 @@ Result<double> gain_of(const Array& a, std::size_t threads) {
   return gain;
 }
 
+/// h_1 .. h_length (H, length) in twice the digits, rounded once: what other forms are judged by.
+Result<double> precise_response(const Array& b, const Array& a, std::size_t length, std::size_t threads) {
+  const Rows<double> above(where, "b", b), below(where, "a", a);
+  expect_shape(where, "b", above.shape(), below.shape());
+  Result<double> h = make_array<double>({above.channels(), length});
+  each_channel(above.channels(), threads, [&](std::size_t i) {
+    const std::vector<double> found = convert::impulse_of_transfer<Twofold>(above[i], below[i], length);
+    std::copy(found.begin(), found.end(), h.data() + i * length);
+  });
+  return h;
+}
+
 /// The numerators (H, N) of what follows after `length` samples of b's responses. "double"; "fading": 0 where that is
 /// below 2^-80 of b; "single": states in float.
 Result<double> advance_numerator(const Array& b, const Array& a, std::size_t length, const std::string& states,
@@ -365,6 +379,7 @@ void bind_transfer(nb::module_& m) {
   m.def("transfer_kernel_quick", &quick_response, "b"_a, "a"_a, "h0"_a, "single"_a, "length"_a, "out"_a = nb::none(),
         "threads"_a = 1);
   m.def("power_gain", &gain_of, "a"_a, "threads"_a = 1);
+  m.def("precise_response", &precise_response, "b"_a, "a"_a, "length"_a, "threads"_a = 1);
   m.def("advance_numerator", &advance_numerator, "b"_a, "a"_a, "length"_a, "states"_a, "threads"_a = 1);
   m.def("numerator_of_kernel", &numerator, "kernel"_a, "a"_a);
 }

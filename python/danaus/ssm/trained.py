@@ -22,9 +22,9 @@ class Filters(NamedTuple):
 
 
 class FilteredStream:
-    """A stream of recurrences some of whose channels are exact filters of the trained length instead."""
+    """A stream of recurrences some of whose channels are exact filters of the trained length, or modes, instead."""
 
-    def __init__(self, recurrences: Stream, filters: ConvolutionStream, channels: npt.NDArray[np.intp]) -> None:
+    def __init__(self, recurrences: Stream, filters: ConvolutionStream | Stream, channels: npt.NDArray[np.intp]) -> None:
         self._recurrences, self._filters, self._channels = recurrences, filters, channels
 
     def step(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:

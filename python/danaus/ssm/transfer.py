@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from .. import _core
 from .._arrays import ComplexArray, FloatArray, float_array, float_dtype, thread_count
+from ._modal import Modes, modes_where_better
 from .common import Report, Stream
 from .convolution import ConvolutionStream, causal_convolve
 from .trained import FilteredStream, Filters, coefficients, infinite_numerator
@@ -147,10 +148,27 @@ class TransferFunction:
         return np.repeat(self.a, len(self.b) // len(self.a), axis=0)
 
     @cached_property
+    def _forms(self) -> tuple[Modes | None, npt.NDArray[np.intp], FloatArray]:
+        """The channels in modal form; those that no form holds to 1e-6, and what they lose."""
+        return modes_where_better(*self._unfiltered)
+
+    @cached_property
     def _recurrent(self) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """``b, a, h0`` of what runs as a recurrence: nothing in the channels that are filters."""
-        if self._trained is None:
+        """``b, a, h0`` of what runs as a recurrence: nothing in the channels that are filters or modes."""
+        modes = self._forms[0]
+        if self._trained is None and modes is None:
             return self.b, self.a, self.h0
+        b, a, h0 = (part.copy() for part in self._unfiltered)
+        if modes is not None:
+            for part in (b, a, h0):
+                part[modes.channels] = 0
+        return b, a, h0
+
+    @property
+    def _unfiltered(self) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """``b, a, h0`` of every channel: nothing in those that are filters."""
+        if self._trained is None:
+            return self.b, self._every_a, self.h0
         b, a, h0 = self.b.copy(), self._every_a.copy(), self.h0.copy()
         for part in (b, a, h0):
             part[self._trained.channels] = 0
@@ -245,16 +263,18 @@ class TransferFunction:
         if self._trained is not None:
             kept = self._trained.kernels[:, :length]
             k[self._trained.channels, : kept.shape[1]] = kept
+        if self._forms[0] is not None:
+            k[self._forms[0].channels] = self._forms[0].kernel(length, threads)
         return k
 
     def __call__(self, u: FloatArray, *, out: FloatArray | None = None, threads: int = 1) -> FloatArray:
         """The layer over whole sequences ``(..., L, H)``: the bits of single steps, but where channels are filters."""
         where = "ssm.TransferFunction"
         u, threads = float_array(where, "u", u), thread_count(where, threads)
-        filtered = self._filtered(u, threads)
+        apart = self._apart(u, threads)
         y: FloatArray = self._layer(u.dtype).scan(u, out=out, threads=threads)
-        if self._trained is not None:
-            y[..., self._trained.channels] = filtered
+        for channels, part in apart:
+            y[..., channels] = part
         return y
 
     def chunked(self, u: FloatArray, *, out: FloatArray | None = None, threads: int = 1) -> FloatArray:
@@ -286,7 +306,7 @@ class TransferFunction:
         """
         where = "ssm.chunked_prefill"
         u = _prompt(where, "u", u)
-        if self._trained is not None:
+        if self._trained is not None or self._forms[0] is not None:
             return self.prefill(u, threads=threads)
         y, states = self._chunked(where, u, None, threads)
         stream = self.stream(None if u.ndim == 2 else u.shape[0], u.dtype)
@@ -297,18 +317,26 @@ class TransferFunction:
         self, where: str, u: FloatArray, out: FloatArray | None, threads: int
     ) -> tuple[FloatArray, FloatArray]:
         u, threads = float_array(where, "u", u), thread_count(where, threads)
-        filtered = self._filtered(u, threads)
+        apart = self._apart(u, threads)
         y, states = self._layer(u.dtype).chunked(u, out=out, threads=threads)
-        if self._trained is not None:
-            y[..., self._trained.channels] = filtered
+        for channels, part in apart:
+            y[..., channels] = part
         return y, states
 
-    def _filtered(self, u: FloatArray, threads: int) -> FloatArray | None:
-        """The channels that are filters of the trained length."""
-        if self._trained is None or u.ndim < 2 or u.shape[-1] != len(self.b):
-            return None
-        kernels = np.ascontiguousarray(self._trained.kernels[:, : u.shape[-2]], u.dtype)
-        return causal_convolve(np.ascontiguousarray(u[..., self._trained.channels]), kernels, threads=threads)
+    def _apart(self, u: FloatArray, threads: int) -> list[tuple[npt.NDArray[np.intp], FloatArray]]:
+        """The channels that are filters of the trained length, those that are modes, and what they answer."""
+        if u.ndim < 2 or u.shape[-1] != len(self.b):
+            return []
+        answers = []
+        if self._trained is not None:
+            channels = self._trained.channels
+            kernels = np.ascontiguousarray(self._trained.kernels[:, : u.shape[-2]], u.dtype)
+            answer = causal_convolve(np.ascontiguousarray(u[..., channels]), kernels, threads=threads)
+            answers.append((channels, answer))
+        modes = self._forms[0]
+        if modes is not None:
+            answers.append((modes.channels, modes.scan(u[..., modes.channels], threads)))
+        return answers
 
     def convolve(self, u: FloatArray, *, threads: int = 1) -> FloatArray:
         """The same as ``__call__`` by convolution with the kernel: the form it was trained in."""
@@ -322,6 +350,9 @@ class TransferFunction:
             raise ValueError(f"ssm.stream: batch must be at least 1, is {batch}")
         kind = float_dtype("ssm.stream", "dtype", dtype)
         stream: Stream = self._layer(kind).stream(batch)
+        modes = self._forms[0]
+        if modes is not None:
+            stream = FilteredStream(stream, modes.stream(batch, kind), modes.channels)
         if self._trained is None:
             return stream
         filters = ConvolutionStream(np.ascontiguousarray(self._trained.kernels, kind), batch)
@@ -343,6 +374,11 @@ class TransferFunction:
             raise ValueError(
                 f"{where}: every channel must have a recurrence, but channels {_some(self._trained.channels)} are "
                 f"filters of {self._trained.kernels.shape[1]} taps; use prefill"
+            )
+        if self._forms[0] is not None:
+            raise ValueError(
+                f"{where}: every channel must run in direct form, but channels {_some(self._forms[0].channels)} run as "
+                "modes; use prefill"
             )
         u, y = _prompt(where, "u", u), float_array(where, "y", y)
         stream = self.stream(None if u.ndim == 2 else u.shape[0], u.dtype)
@@ -377,7 +413,20 @@ class TransferFunction:
                 f"float32 states would lose up to {worst:.1g} of the output in channels "
                 f"{_some(np.flatnonzero(self._sensitive))}"
             )
+        modes, refused, losses = self._forms
+        if modes is not None:
+            form += f"; {len(modes.channels)} channels as modes"
+            notes.append(
+                f"channels {_some(modes.channels)} run as modes in double precision: they lose {modes.modal.max():.1g} "
+                f"of the kernel's peak at most, their coefficients up to {modes.direct.max():.1g}"
+            )
+        if refused.size:
+            notes.append(
+                f"no form keeps channels {_some(refused)} to 1e-6: the best loses {losses.max():.1g} of the peak"
+            )
         digits = -np.log10(np.maximum(2.0**-53 * self._condition, 2.0**-53))
+        if modes is not None:
+            digits[modes.channels] = 16
         if (poor := np.flatnonzero(digits < 7)).size:
             notes.append(
                 f"the coefficients of channels {_some(poor)} are ill conditioned (clustered poles): double precision "

@@ -25,14 +25,14 @@ class Modes(NamedTuple):
     delta: ComplexArray
     gain: ComplexArray
     d: FloatArray
+    h0: FloatArray
     direct: FloatArray
     modal: FloatArray
 
     def kernel(self, length: int, threads: int = 1) -> FloatArray:
         """The kernels ``(len(channels), length)`` with the feedthrough, in double precision."""
         k: FloatArray = _core.kernel64(self.delta, self.gain, length, None, threads)
-        if length > 0:
-            k[:, 0] += self.d
+        k[:, :1] = self.h0[:, None]
         return k
 
     def scan(self, u: FloatArray, threads: int) -> FloatArray:
@@ -113,12 +113,14 @@ def modes_where_better(
     modes = _diagonal(channels, poles, residues, h0[channels], lost)
     with np.errstate(all="ignore"):
         found = modes.kernel(_SAMPLES + 1)[:, 1:]
-        modal = np.where((np.abs(1 + modes.delta) < 1).all(1), _relative(found, exact), np.inf)
+        zeroth = np.abs(modes.gain).sum(1) * 2.0**-53 / np.abs(exact).max(1)  # of d, against all gains at n = 0
+        stable = (np.abs(1 + modes.delta) < 1).all(1)
+        modal = np.where(stable, np.maximum(_relative(found, exact), zeroth), np.inf)
     better = modal < lost / 2
     least = np.minimum(modal, lost)
     chosen = None
     if better.any():
-        parts = (x[better] for x in (channels, modes.delta, modes.gain, modes.d, lost, modal))
+        parts = (x[better] for x in (channels, modes.delta, modes.gain, modes.d, modes.h0, lost, modal))
         chosen = Modes(*parts)
     refused = ~(least <= 1e-6)
     return chosen, channels[refused], least[refused]
@@ -143,4 +145,4 @@ def _diagonal(
             gain[row, :count] = r[kept] / p[kept] * np.where(p[kept].imag > 0, 2, 1)
     finite = np.isfinite(gain).all(1)
     gain[~finite] = 0  # poles that coincide: no such form, as its error will show
-    return Modes(channels, delta, gain, h0 - gain.real.sum(1), lost, np.full(len(channels), np.inf))
+    return Modes(channels, delta, gain, h0 - gain.real.sum(1), h0, lost, np.full(len(channels), np.inf))

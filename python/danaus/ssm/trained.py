@@ -24,7 +24,9 @@ class Filters(NamedTuple):
 class FilteredStream:
     """A stream of recurrences some of whose channels are exact filters of the trained length, or modes, instead."""
 
-    def __init__(self, recurrences: Stream, filters: ConvolutionStream | Stream, channels: npt.NDArray[np.intp]) -> None:
+    def __init__(
+        self, recurrences: Stream, filters: ConvolutionStream | Stream, channels: npt.NDArray[np.intp]
+    ) -> None:
         self._recurrences, self._filters, self._channels = recurrences, filters, channels
 
     def step(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
@@ -126,8 +128,7 @@ def infinite_numerator(
 def ended_numerator(
     b: FloatArray, a: FloatArray, h0: FloatArray, points: int, stable: npt.NDArray[np.bool_], quirks: bool
 ) -> tuple[FloatArray, FloatArray, npt.NDArray[np.bool_]]:
-    """The same for channels whose responses have all but ended within ``points`` samples, without a transform, and
-    which these are.
+    """The same without a transform, for channels whose responses all but end within ``points`` samples, and which.
 
     The infinite numerator is ``sum_m M^m b``, M what ``points`` samples make of a state: a few terms, to 1e-17 of b.
     ``sum g^2 (1 + |a|_1)^2 <= 1e6``, g the response of 1 / A, lets the recurrence lose at most 1e-10 of the kernel's

@@ -17,6 +17,7 @@ void bind_reduce(nb::module_& m);
 void bind_gradient(nb::module_& m);
 void bind_gradient_recurrent(nb::module_& m);
 void bind_transfer(nb::module_& m);
+void bind_transfer_kernel(nb::module_& m);
 void bind_model(nb::module_& m);
 
 }  // namespace danaus::bindings

@@ -16,9 +16,12 @@ constexpr std::size_t response_rows(std::size_t order) noexcept {
 
 inline namespace DANAUS_ISA {
 
-/// A state below this share of its largest value so far is written as 0, before its powers become denormal.
-template <std::floating_point T>
-inline constexpr double faded = sizeof(T) == 4 ? 0x1p-80 : 0x1p-510;
+/// A state below this share of its largest value so far is written as 0: in S = double before its powers become
+/// denormal in T, in float as soon as it is far below what has been lost.
+template <std::floating_point T, std::floating_point S>
+inline constexpr double faded = sizeof(S) == 4   ? 0x1p-36
+                                : sizeof(T) == 4 ? 0x1p-80
+                                                 : 0x1p-510;
 
 /// Samples that a state in S takes in at once: in float, which is rounded each time, twice as many.
 template <std::floating_point S>
@@ -88,7 +91,7 @@ DANAUS_INLINE V forget(std::size_t order, S* s, V peak, S& left) noexcept {
     const V x = simd::load<V>(s + j * tile);
     size += max(x, -x);
   }
-  const auto gone = size < peak * V(static_cast<S>(faded<T>));
+  const auto gone = size < peak * V(static_cast<S>(faded<T, S>));
   for (std::size_t j = 0; j < order; ++j) {
     simd::store(select(gone, V(S(0)), simd::load<V>(s + j * tile)), s + j * tile);
   }

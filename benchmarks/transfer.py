@@ -95,13 +95,13 @@ def correction_table(order: int, options: argparse.Namespace, peak: Peak) -> Res
         "layer",
         cases,
         peak.best,
-        ["danaus makes the kernel and the whole layer in float64; torch solves for the numerator alone in float32"],
+        ["danaus makes the whole, proven layer in float64; torch solves for the numerator alone in float32"],
         [Target("its share of torch's time", ratio, 1 / 100, "(1/100)")],
     )
 
 
 def chunk_table(order: int, options: argparse.Namespace, peak: Peak) -> Result:
-    """A whole sequence by the recurrence and in chunks, the response kept as the peers keep it."""
+    """A whole sequence in chunks, whose spectra are kept, and by the recurrence."""
     length = 8 * 4 * order
     layer = ssm.TransferFunction(*make_layer(order))
     u = np.random.default_rng(1).standard_normal((length, H)).astype(np.float32)

@@ -29,6 +29,7 @@ from danaus import ssm
 Array = npt.NDArray[Any]
 KERNELS = (1024, 4096, 16384, 65536)
 CORRECTIONS = {64: 1024, 256: 1024}
+CHUNKS = (256, 1024)  # orders
 STEPS = {16: (1.2, 0.85), 64: (3.8, 1.9), 256: (20.0, 6.2)}  # microseconds a token at most: alone, in blocks
 TOKENS, BLOCK = 200, 1024
 SHARE = len(range(H)[PART]) / H
@@ -94,8 +95,31 @@ def correction_table(order: int, options: argparse.Namespace, peak: Peak) -> Res
         "layer",
         cases,
         peak.best,
-        ["danaus makes the kernel and the whole layer in float64; torch solves for the numerator alone in float32"],
+        ["danaus makes the whole, proven layer in float64; torch solves for the numerator alone in float32"],
         [Target("its share of torch's time", ratio, 1 / 100, "(1/100)")],
+    )
+
+
+def chunk_table(order: int, options: argparse.Namespace, peak: Peak) -> Result:
+    """A whole sequence in chunks, whose spectra are kept, and by the recurrence."""
+    length = 8 * 4 * order
+    layer = ssm.TransferFunction(*make_layer(order))
+    u = np.random.default_rng(1).standard_normal((length, H)).astype(np.float32)
+    out, exact = np.empty_like(u), layer(u[: 4 * order].astype(np.float64))
+    ways: dict[str, Callable[[], Any]] = {
+        "danaus layer.chunked(u, out)": lambda: layer.chunked(u, out=out),
+        "danaus layer(u, out)": lambda: layer(u, out=out),
+    }
+    cases = [Case(name, way, 1, None, f"error {relative(way()[: 4 * order], exact):.1e}") for name, way in ways.items()]
+    measure(cases, peak, options.seconds)
+    share = cases[0].quartiles()[1] / cases[1].quartiles()[1]
+    return Result(
+        f"transfer in chunks: N = {order}, L = {length}, H = {H}, float32, one thread",
+        "sequence",
+        cases,
+        peak.best,
+        ["error: largest over the first chunk, against danaus in float64, over the largest output"],
+        [Target("its share of the recurrence's time", share, 1.0, "(1)")],
     )
 
 
@@ -170,6 +194,7 @@ def run(options: argparse.Namespace, peak: Peak) -> list[Result]:
     torch.set_num_threads(1)
     results = [kernel_table(length, options, peak) for length in KERNELS]
     results += [correction_table(order, options, peak) for order in CORRECTIONS]
+    results += [chunk_table(order, options, peak) for order in CHUNKS]
     for order in STEPS:
         results += token_tables(order, options, peak)
     return results

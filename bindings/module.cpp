@@ -88,6 +88,7 @@ NB_MODULE(_core, m) {
   danaus::bindings::bind_convert(m);
   danaus::bindings::bind_reduce(m);
   danaus::bindings::bind_transfer(m);
+  danaus::bindings::bind_transfer_kernel(m);
   danaus::bindings::bind_evaluate(m);
   danaus::bindings::bind_model(m);
 }

@@ -18,6 +18,7 @@ void bind_reduce(nb::module_& m);
 void bind_gradient(nb::module_& m);
 void bind_gradient_recurrent(nb::module_& m);
 void bind_transfer(nb::module_& m);
+void bind_transfer_kernel(nb::module_& m);
 void bind_evaluate(nb::module_& m);
 void bind_model(nb::module_& m);
 

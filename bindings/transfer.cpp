@@ -1,33 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <mutex>
+
 #include <danaus/core/buffer.hpp>
-#include <danaus/ssm/transfer_numerator.hpp>
 
 #include "module.hpp"
 #include "pool.hpp"
+#include "rings.hpp"
 #include "stream.hpp"
 #include "table.hpp"
+#include "transfer.hpp"
 
 namespace danaus::bindings {
 namespace {
 
-constexpr const char* where = "ssm.TransferFunction";
-
-/// b (H, N) and a (num_a, N), num_a a divisor of H.
-struct Coefficients {
-  Input<double> b, a;
-  TransferShape shape;
-
-  Coefficients(const Array& numerator, const Array& denominator)
-      : b(where, "b", numerator), a(where, "a", denominator) {
-    if (b.ndim() != 2 || b.size() == 0) wrong_shape(where, "b", "(H, N)", b.shape());
-    shape = {b.shape(0), b.shape(1)};
-    if (a.ndim() != 2 || a.size() == 0 || a.shape(1) != shape.order || shape.channels % a.shape(0) != 0) {
-      wrong_shape(where, "a", "(num_a, " + std::to_string(shape.order) + "), num_a a divisor of H", a.shape());
-    }
-  }
-  View<const double, 2> numerator() const noexcept { return {b.data(), {shape.channels, shape.order}}; }
-  View<const double, 2> denominator() const noexcept { return {a.data(), {a.shape(0), shape.order}}; }
-};
+constexpr const char* where = Coefficients::where;
 
 /// Packed transfer functions, shared by their streams: samples in T, state in S.
 template <class T, class S>
@@ -36,12 +22,14 @@ struct Layer {
   using state_type = S;
   TransferShape shape;
   Buffer<S> coefficients;
+  std::size_t chunk;  // samples
 
   Layer(const Array& b, const Array& a, const Array& h0) {
     const Coefficients given(b, a);
     const Input<double> direct(where, "h0", h0);
     shape = given.shape;
     expect_shape(where, "h0", direct.shape(), {shape.channels});
+    chunk = chunk_length(shape);
     coefficients.resize(shape.coefficients());
     pack_transfer<S>(shape, given.numerator(), given.denominator(), direct.span(), coefficients.data());
   }
@@ -61,6 +49,60 @@ struct Layer {
   }
   void step(View<const T, 2> u, View<S, 2> states, View<T, 2> y) const noexcept {
     run().step(transfer(), u, states, y);
+  }
+
+  /// The responses' spectra, made when they are first asked for.
+  TransferChunk<S> chunks(std::size_t threads) const {
+    std::call_once(prepared_, [&] {
+      plan_ = ring<S>(chunk, false);
+      const std::size_t tiles = shape.tiles(), pieces = std::min(threads, tiles);
+      const std::size_t each = TransferChunk<S>::groups * 2 * plan_->spectrum_size();
+      spectra_.resize(tiles * each);
+      std::vector<Scratch> scratch;
+      for (std::size_t p = 0; p < pieces; ++p) scratch.emplace_back(prepare_chunk_workspace_bytes(*plan_, shape));
+      executor(threads)(pieces, [&](std::size_t p) noexcept {
+        for (std::size_t i = p * tiles / pieces; i < (p + 1) * tiles / pieces; ++i) {
+          run().prepare_chunk(transfer(), *plan_, i, spectra_.data() + i * each, scratch[p].workspace());
+        }
+      });
+    });
+    return {plan_.get(), spectra_.data()};
+  }
+
+  /// As scan, the last `length` modulo `chunk` samples by it, those before in chunks; y and the states, (..., state).
+  nb::tuple chunked(const Array& u, const nb::object& out, std::size_t threads) const {
+    Input<T> in("ssm.chunked", "u", u);
+    const auto [batch, length] = sequences("ssm.chunked", in, shape.channels);
+    Result<T> y = output<T>("ssm.chunked", out, in.shape());
+    in.shield_from(y, true);
+    std::vector<std::size_t> extents(in.shape().begin(), in.shape().end() - 2);
+    extents.push_back(shape.state());
+    Result<S> states = make_array<S>(extents);
+    std::fill_n(states.data(), batch * shape.state(), S(0));
+    {
+      const nb::gil_scoped_release unlocked;
+      run_chunks(in.data(), batch, length, states.data(), y.data(), threads);
+    }
+    return nb::make_tuple(y, states);
+  }
+  void run_chunks(const T* u, std::size_t batch, std::size_t length, S* states, T* y, std::size_t threads) const {
+    const std::size_t channels = shape.channels, tiles = shape.tiles(), whole = length / chunk * chunk;
+    if (whole == 0) return scan(u, batch, Lengths{length}, states, y, threads);
+    const TransferChunk<S> spectra = chunks(threads);
+    const std::size_t work = batch * tiles, pieces = std::min(threads, std::max<std::size_t>(work, 1));
+    std::vector<Scratch> scratch;
+    for (std::size_t p = 0; p < pieces; ++p) scratch.emplace_back(chunk_workspace_bytes(*spectra.plan));
+    executor(threads)(pieces, [&](std::size_t p) noexcept {
+      for (std::size_t i = p * work / pieces; i < (p + 1) * work / pieces; ++i) {
+        const std::size_t b = i / tiles, offset = b * length * channels, later = offset + whole * channels;
+        S* const state = states + b * shape.state();
+        run().chunk_tiles(transfer(), spectra, i % tiles, i % tiles + 1,
+                          View<const T, 2>(u + offset, {whole, channels}), state,
+                          View<T, 2>(y + offset, {whole, channels}), scratch[p].workspace());
+        run().scan_tiles(transfer(), i % tiles, i % tiles + 1, View<const T, 2>(u + later, {length - whole, channels}),
+                         state, View<T, 2>(y + later, {length - whole, channels}));
+      }
+    });
   }
 
   /// The states after the last rows of u and y, (..., length, channels), that are each sequence's: (..., state).
@@ -86,87 +128,12 @@ struct Layer {
     });
     return states;
   }
+
+ private:
+  mutable std::once_flag prepared_;
+  mutable std::shared_ptr<const RingPlan<S>> plan_;
+  mutable Buffer<S> spectra_;
 };
-
-/// Runs `visit(tile, a, s)` for every tile, its rows of a and, as the state, of b packed.
-template <class F>
-void each_tile(const Coefficients& given, std::size_t threads, F visit) {
-  const TransferShape shape = given.shape;
-  const std::size_t tiles = shape.tiles(), pieces = std::min(threads, tiles), rows = tile * shape.rows();
-  const std::size_t sharing = shape.channels / given.a.shape(0);
-  // One behind the other: apart by another distance, loads of the one may wait for stores of the other (a tenth
-  // slower).
-  std::vector<Buffer<double>> scratch(pieces, Buffer<double>(2 * rows));
-  const View<const double, 2> b = given.numerator(), a = given.denominator();
-  const nb::gil_scoped_release unlocked;
-  executor(threads)(pieces, [&](std::size_t p) noexcept {
-    for (std::size_t i = p * tiles / pieces; i < (p + 1) * tiles / pieces; ++i) {
-      std::fill(scratch[p].begin(), scratch[p].end(), 0.0);
-      double *const factors = scratch[p].data(), *const state = factors + rows;
-      for (std::size_t l = 0; l < std::min(tile, shape.channels - i * tile); ++l) {
-        const std::size_t h = i * tile + l;
-        for (std::size_t j = 0; j < shape.order; ++j) {
-          factors[j * tile + l] = a(h / sharing, j);
-          state[j * tile + l] = b(h, j);
-        }
-      }
-      visit(i, factors, state);
-    }
-  });
-}
-
-/// The impulse response (H, length): h0, h_1, h_2, ...
-template <class T>
-Result<T> impulse_response(const Array& b, const Array& a, const Array& h0, std::size_t length, const nb::object& out,
-                           std::size_t threads) {
-  const Coefficients given(b, a);
-  const Input<double> direct(where, "h0", h0);
-  const TransferShape shape = given.shape;
-  expect_shape(where, "h0", direct.shape(), {shape.channels});
-  Result<T> k = output<T>("ssm.kernel", out, {shape.channels, length});
-  if (length == 0) return k;
-  T* const first = k.data();
-  for (std::size_t h = 0; h < shape.channels; ++h) first[h * length] = static_cast<T>(direct.data()[h]);
-  each_tile(given, threads, [&](std::size_t i, const double* factors, double* state) noexcept {
-    kernels().transfer->impulse<T>()(shape, factors, state, std::min(tile, shape.channels - i * tile),
-                                     first + i * tile * length + 1, length, length - 1);
-  });
-  return k;
-}
-
-/// b_1 .. b_N of the numerator whose response, repeated with period `length`, is that of b; see impulse_tile.
-Result<double> truncate_numerator(const Array& b, const Array& a, std::size_t length, std::size_t threads) {
-  const Coefficients given(b, a);
-  const TransferShape shape = given.shape;
-  Result<double> truncated = make_array<double>({shape.channels, shape.order});
-  double* const to = truncated.data();
-  each_tile(given, threads, [&](std::size_t i, const double* factors, double* state) noexcept {
-    const std::size_t channels = std::min(tile, shape.channels - i * tile);
-    kernels().transfer->impulse<double>()(shape, factors, state, channels, nullptr, 0, length);
-    for (std::size_t l = 0; l < channels; ++l) {
-      const std::size_t row = (i * tile + l) * shape.order;
-      for (std::size_t j = 0; j < shape.order; ++j) to[row + j] = given.b.data()[row + j] - state[j * tile + l];
-    }
-  });
-  return truncated;
-}
-
-/// k (H, samples) and a (num_a, N) to b (H, N); see numerator_of_kernel.
-Result<double> numerator(const Array& k, const Array& a) {
-  const Input<double> kernel(where, "kernel", k), factors(where, "a", a);
-  if (kernel.ndim() != 2 || kernel.size() == 0) wrong_shape(where, "kernel", "(H, length)", kernel.shape());
-  const std::size_t channels = kernel.shape(0);
-  if (factors.ndim() != 2 || factors.size() == 0 || channels % factors.shape(0) != 0) {
-    wrong_shape(where, "a", "(num_a, N), num_a a divisor of H", factors.shape());
-  }
-  const std::size_t order = factors.shape(1);
-  Result<double> b = make_array<double>({channels, order});
-  const nb::gil_scoped_release unlocked;
-  numerator_of_kernel(View<const double, 2>(kernel.data(), {channels, kernel.shape(1)}),
-                      View<const double, 2>(factors.data(), {factors.shape(0), order}),
-                      View<double, 2>(b.data(), {channels, order}));
-  return b;
-}
 
 template <class T, class S>
 void bind(nb::module_& m, const char* name, const char* stream_name) {
@@ -174,6 +141,8 @@ void bind(nb::module_& m, const char* name, const char* stream_name) {
   bind_layer<Kind>(m, name, stream_name, where,
                    "Rational transfer functions at work on sequences that arrive bit by bit.")
       .def(nb::init<const Array&, const Array&, const Array&>(), "b"_a, "a"_a, "h0"_a)
+      .def("chunked", &Kind::chunked, "u"_a.noconvert(), "out"_a = nb::none(), "threads"_a = 1)
+      .def_ro("chunk", &Kind::chunk)
       .def("state_after", &Kind::state_after, "u"_a.noconvert(), "y"_a.noconvert(), "threads"_a = 1,
            "lengths"_a = nb::none());
 }
@@ -184,12 +153,6 @@ void bind_transfer(nb::module_& m) {
   bind<float, float>(m, "Transfer32", "TransferStream32");
   bind<double, double>(m, "Transfer64", "TransferStream64");
   bind<float, double>(m, "TransferMixed", "TransferStreamMixed");
-  m.def("transfer_kernel32", &impulse_response<float>, "b"_a, "a"_a, "h0"_a, "length"_a, "out"_a = nb::none(),
-        "threads"_a = 1);
-  m.def("transfer_kernel64", &impulse_response<double>, "b"_a, "a"_a, "h0"_a, "length"_a, "out"_a = nb::none(),
-        "threads"_a = 1);
-  m.def("truncate_numerator", &truncate_numerator, "b"_a, "a"_a, "length"_a, "threads"_a = 1);
-  m.def("numerator_of_kernel", &numerator, "kernel"_a, "a"_a);
 }
 
 }  // namespace danaus::bindings

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.signal import dlsim, lfilter
 
+from danaus import _core
 from danaus.ssm import TransferFunction
 from helpers import LAYOUTS, cut, laid_out, same_bits
 from reference import transfer
@@ -188,6 +190,8 @@ def test_kernels_of_every_order_and_length(dtype):
             want = filtered(system, impulse).T if length else np.zeros((len(system.b), 0))
             assert k.shape == want.shape and k.dtype == dtype
             far = bound(system, impulse, want.T, "float64")[:, None] + UNIT[dtype] * np.abs(want)
+            if dtype == "float32":  # made in single precision
+                far = np.maximum(far, 3e-7 * np.abs(want[:, 1:]).max(1, initial=0)[:, None])
             assert (np.abs(k - want) <= far).all()
 
 
@@ -202,6 +206,217 @@ def test_kernels_against_many_digits(order, radius):
     peak = np.abs(want).max()
     assert np.abs(system.kernel(500, "float64")[0] - want).max() <= 1e-11 * peak
     assert np.abs(system.kernel(500)[0] - want).max() <= 1e-7 * peak
+
+
+def chunk_bound(system, y, dtype):
+    """What transforms of n samples lose: 2^-24 log2 n of their factors' norms, sqrt(n) peaks spread over n samples.
+
+    The state takes up |a|_1 <= 0.9 of that and gives back sum |g| <= 10 of it.
+    """
+    n = system.chunk_length
+    size = np.abs(y).max(0, initial=0) + np.abs(system.b).sum(1)
+    return 20 * UNIT[dtype] * np.log2(n) * size
+
+
+@pytest.mark.parametrize("dtype", UNIT)
+@pytest.mark.parametrize("order", [1, 3, 8, 15, 16, 33, 70])
+def test_chunks_against_scipy(order, dtype):
+    system = random_system(19, order, seed=3)
+    n = system.chunk_length
+    u = np.random.default_rng(order).uniform(-1, 1, (3 * n + 71, 19)).astype(dtype)
+    want = filtered(system, u)
+    around = [n - 1, n, n + 1, 2 * n - 1, 2 * n, 2 * n + 1, 3 * n, 3 * n + 7, 3 * n + 71]
+    for length in [*range(0, 71, 1 if order == 8 else 7), 97, 127, *around]:
+        y, stream = system.chunked_prefill(u[:length])
+        far = bound(system, u, want, dtype) + chunk_bound(system, want, dtype)
+        assert y.dtype == dtype and (np.abs(y - want[:length]) <= far).all(), length
+        assert same_bits(system.chunked(u[:length]), y)
+        rest = stream.run(u[length : length + 71])
+        assert (np.abs(rest - want[length : length + len(rest)]) <= far).all(), length
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "mixed"])
+def test_chunks_of_batches_threads_and_states(dtype):
+    system = random_system(40, 20, seed=4)
+    if dtype == "mixed":
+        system.__dict__["_sensitive"] = np.ones(40, bool)
+    kind = "float64" if dtype == "float64" else "float32"
+    u = np.random.default_rng(4).standard_normal((2, 3, 333, 40)).astype(kind)
+    y = system.chunked(u, threads=2)
+    for i in np.ndindex(2, 3):
+        assert same_bits(system.chunked(np.ascontiguousarray(u[i])), np.ascontiguousarray(y[i]))
+    out = np.empty_like(u)
+    assert system.chunked(u, out=out) is not None and same_bits(out, y)
+    assert same_bits(system.chunked(u, out=u.copy()), y)
+    head, stream = system.chunked_prefill(u[0])
+    exact, scanned = system.prefill(u[0])
+    unit = UNIT["float64" if dtype == "float64" else "float32"]
+    for a, b in ((head, exact), (stream.step(u[1, :, 0]), scanned.step(u[1, :, 0]))):
+        assert np.abs(a - b).max() <= 200 * unit * np.abs(exact).max()
+    again = system.stream(3, kind)
+    again.state = stream.state
+    assert same_bits(again.run(u[1]), stream.run(u[1]))
+    for empty in ((0, 40), (2, 0, 40), (0, 70, 40)):
+        assert system.chunked(np.zeros(empty, kind)).shape == empty
+
+
+def test_chunks_with_channels_that_are_filters():
+    pytest.importorskip("danaus.ssm.convert")
+    rng = np.random.default_rng(5)
+    a = np.stack([spread(16, r, rng) for r in (0.95, 1.05)])
+    system = TransferFunction.from_truncated(rng.standard_normal(a.shape), a, [0.0, 1.0], 200)
+    u = rng.standard_normal((300, 2))
+    y, stream = system.chunked_prefill(u[:250])
+    want = system(u)
+    peak = np.abs(want).max()
+    assert np.abs(system.chunked(u) - want).max() <= 1e-11 * peak
+    assert np.abs(np.concatenate([y, stream.run(u[250:])]) - want).max() <= 1e-11 * peak
+
+
+ARCS = {
+    "64 poles on an arc": (64, 0.1, 2.5, 0.95),
+    "16 poles near one": (16, 0.1, 0.5, 0.99),
+    "12 poles at low frequencies": (12, 0.05, 0.3, 0.98),
+    "a slow arc": (16, 0.2, 0.8, 0.9999),
+}
+
+
+def arc(name):
+    """Poles next to each other: coefficients of condition 1e9 and more."""
+    order, first, last, radius = ARCS[name]
+    return polynomial((radius * np.exp(1j * np.linspace(first, last, order // 2))).tolist())
+
+
+def arcs(name, channels=3):
+    """Such a system between two well-conditioned ones."""
+    rng = np.random.default_rng(len(name))
+    a = 0.5 * rng.uniform(-1, 1, (channels, ARCS[name][0])) / ARCS[name][0]
+    a[1] = arc(name)
+    return TransferFunction(rng.standard_normal(a.shape), a, rng.standard_normal(channels))
+
+
+@pytest.mark.parametrize("name", ARCS)
+def test_ill_conditioned_channels_run_as_modes(name):
+    """The recurrence in double precision loses 1e-10 or more, the modes 1e-12 at most; the stream is the kernel's."""
+    system = arcs(name)
+    want = np.stack([transfer.kernel(system.b[h], system.a[h], system.h0[h], 600) for h in range(3)])
+    peak = np.abs(want).max(1)
+    direct = _core.transfer_kernel64(system.b, system.a, system.h0, 600)
+    assert np.abs(direct - want)[1].max() >= 1e-10 * peak[1]
+    assert (np.abs(system.kernel(600, "float64") - want).max(1) <= 1e-12 * peak).all()
+    assert (np.abs(system.kernel(600) - want).max(1) <= 3e-7 * peak).all()
+    assert system.kernel(0).shape == (3, 0) and system.kernel(1)[1] == np.float32(want[1, 0])
+    u = np.random.default_rng(1).standard_normal((2, 600, 3))
+    truth = np.stack([transfer_convolved(want, sequence) for sequence in u])
+    largest = np.abs(truth).max(1, keepdims=True)
+    for dtype, far in (("float64", 1e-11), ("float32", 3e-6)):
+        signal = u.astype(dtype)
+        y = system(signal, evaluation="scan")
+        assert y.dtype == dtype and (np.abs(y - truth) <= far * largest).all()
+        assert (np.abs(system.chunked(signal) - truth) <= far * largest).all()
+        assert (np.abs(system.convolve(signal) - truth) <= far * largest).all()
+        head, stream = system.prefill(signal[:, :350], evaluation="scan")
+        state, twin = stream.state, stream.copy()
+        rest = stream.run(signal[:, 350:])
+        assert same_bits(np.concatenate([head, rest], axis=1), y)
+        steps = np.stack([twin.step(np.ascontiguousarray(signal[:, t])) for t in range(350, 400)], axis=1)
+        assert same_bits(steps, np.ascontiguousarray(rest[:, :50]))
+        twin.state = state
+        assert same_bits(twin.run(signal[:, 350:]), rest)
+        twin.reset()
+        assert same_bits(twin.run(signal), y)
+        same, again = system.chunked_prefill(signal[:, :350])
+        assert same_bits(same, head) and same_bits(again.run(signal[:, 350:]), rest)
+    report = system.check(256)
+    assert "1 channels as modes" in report.evaluation and report.difference < 3e-6
+    assert any("channels 1 run as modes" in note for note in report.notes)
+    assert not any("ill conditioned" in note for note in report.notes)
+    with pytest.raises(ValueError, match="channels 1 run as modes; use prefill"):
+        system.stream_after(u[0], u[0])
+    copied = pickle.loads(pickle.dumps(system))
+    assert same_bits(copied(u), system(u))
+
+
+def test_modes_where_no_form_is_accurate_are_said_to_be_so():
+    """A pole of multiplicity 16, its coefficients exact: no modes, and a recurrence that loses half of all digits."""
+    a = np.array([math.comb(16, i) * (-0.75) ** i for i in range(1, 17)])
+    b = np.eye(1, 16)
+    system = TransferFunction(b, a[None], [0.0])
+    want = transfer.kernel(b[0], a, 0.0, 1025)
+    lost = np.abs(_core.transfer_kernel64(b, a[None], system.h0, 1025)[0] - want).max() / np.abs(want).max()
+    _, refused, loss = system._forms
+    assert lost > 1e-6 and (refused == [0]).all() and abs(loss[0] / lost - 1) < 1e-6
+    notes = system.check(64).notes
+    assert any("no form keeps channels 0 to 1e-6" in note for note in notes)
+    assert any("ill conditioned" in note for note in notes)
+
+
+def test_a_cluster_that_rounding_has_parted_has_modes():
+    """A pole of multiplicity 6 as float64 holds it: six poles, which modes find and the recurrence does not."""
+    a = polynomial([0.9 + 0.05j] * 6)
+    system = TransferFunction(np.ones((1, 12)), a[None], [0.0])
+    want = transfer.kernel(np.ones(12), a, 0.0, 400)
+    assert np.abs(system.kernel(400, "float64")[0] - want).max() <= 1e-9 * np.abs(want).max()
+    assert system._forms[0] is not None
+
+
+def test_modes_only_where_they_are_better():
+    rng = np.random.default_rng(13)
+    a = np.stack([spread(64, 0.9999, rng), spread(64, 0.99, rng), clustered(rng), np.zeros(64)])
+    system = TransferFunction(rng.standard_normal(a.shape), a, np.zeros(4))
+    assert system._forms[0] is None and "modes" not in system.check(64).evaluation
+    silent = TransferFunction(np.zeros((1, 16)), arc("16 poles near one")[None], [1.0])
+    assert silent._forms[0] is None and same_bits(silent(np.ones((5, 1))), np.ones((5, 1)))
+
+
+def l1_rule(channels, order, total, rng):
+    """As layers are trained under: sum |a| = total < 1."""
+    a = rng.uniform(-1, 1, (channels, order))
+    return rng.standard_normal((channels, order)), total * a / np.abs(a).sum(1, keepdims=True), np.zeros(channels)
+
+
+@pytest.mark.parametrize("total", [0.5, 0.95, 0.998])
+@pytest.mark.parametrize("order", [1, 2, 4, 15, 16, 17, 64, 127, 200, 600])
+def test_kernels_in_single_precision(order, total):
+    """3e-7 of each channel's peak, by recurrence and by transforms, at lengths that pass from one to the other."""
+    system = TransferFunction(*l1_rule(33, order, total, np.random.default_rng(order)))
+    exact = system.kernel(5003, "float64")
+    for length in (5, order + 1, 1021, 1024, 1025, 2050, 5003):
+        k, want = system.kernel(length), exact[:, :length]
+        assert (np.abs(k - want).max(1) <= 3e-7 * np.abs(want).max(1)).all(), length
+
+
+def test_kernels_in_single_precision_are_for_whom_they_suit():
+    """Long memories, poles on and outside the circle, tiny and huge numerators: double precision, rounded once."""
+    rng = np.random.default_rng(11)
+    b, a, h0 = l1_rule(48, 16, 0.9, rng)
+    a[3], a[20], a[40] = spread(16, 0.9999, rng), spread(16, 1.01, rng), polynomial([np.exp(0.3j)] * 2 + [0.5j] * 6)
+    b[5] *= 1e-30
+    system = TransferFunction(b, a, h0)
+    assert (np.flatnonzero(system._single == 0) == [3, 5, 20, 40]).all()
+    for length in (300, 1500):
+        k, want = system.kernel(length), system.kernel(length, "float64")
+        assert (np.abs(k - want).max(1) <= 3e-7 * np.abs(want).max(1)).all()
+        assert (k[3] == want[3].astype(np.float32)).all()
+
+
+def test_a_response_that_has_not_ended_is_not_folded():
+    """One sharp pole that the conditioning allows, in kernels of every length: nothing wraps around."""
+    a, b = np.zeros((16, 64)), np.zeros((16, 64))
+    a[:, -1], b[:, 0] = -0.9, 1.0
+    system = TransferFunction(b, a, np.zeros(16))
+    for length in (700, 1024, 1500, 4000):
+        want = np.zeros(length)
+        want[1::64] = 0.9 ** np.arange(len(want[1::64]))
+        assert np.abs(system.kernel(length) - want).max() <= 3e-7
+
+
+def test_the_power_gain_is_the_sum_of_squares():
+    a = l1_rule(20, 9, 0.9, np.random.default_rng(12))[1]
+    impulse = np.eye(1, 3000)[0]
+    want = [(lfilter([1.0], [1.0, *row], impulse) ** 2).sum() for row in a]
+    np.testing.assert_allclose(_core.power_gain(a), want, rtol=1e-12)
+    assert not np.isfinite(_core.power_gain(np.array([[-1.0], [0.0]])))[0]
 
 
 def clustered(rng):

@@ -94,6 +94,9 @@
 #include <danaus/ssm/stability.hpp>
 #include <danaus/ssm/transfer.hpp>
 #include <danaus/ssm/transfer_block.hpp>
+#include <danaus/ssm/transfer_chunk.hpp>
+#include <danaus/ssm/transfer_fft.hpp>
+#include <danaus/ssm/transfer_gain.hpp>
 #include <danaus/ssm/transfer_kernel.hpp>
 #include <danaus/ssm/transfer_kernels.hpp>
 #include <danaus/ssm/transfer_numerator.hpp>

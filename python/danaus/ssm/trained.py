@@ -22,9 +22,11 @@ class Filters(NamedTuple):
 
 
 class FilteredStream:
-    """A stream of recurrences some of whose channels are exact filters of the trained length instead."""
+    """A stream of recurrences some of whose channels are exact filters of the trained length, or modes, instead."""
 
-    def __init__(self, recurrences: Stream, filters: ConvolutionStream, channels: npt.NDArray[np.intp]) -> None:
+    def __init__(
+        self, recurrences: Stream, filters: ConvolutionStream | Stream, channels: npt.NDArray[np.intp]
+    ) -> None:
         self._recurrences, self._filters, self._channels = recurrences, filters, channels
 
     def step(self, u: FloatArray, out: FloatArray | None = None) -> FloatArray:
@@ -104,32 +106,70 @@ def infinite_numerator(
 ) -> tuple[FloatArray, FloatArray, Filters | None]:
     """``b`` and ``h0`` of the systems whose kernels begin as the trained ones, and the channels that have none."""
     points = length + length % 2 if quirks else length
-    numerator, through = np.empty_like(b), np.empty_like(h0)
+    numerator, through, done = ended_numerator(b, a, h0, points, stable, quirks)
+    rest = np.flatnonzero(~done)
     channels: list[int] = []
     kernels: list[FloatArray] = []
     count = max(1, (1 << 21) // points)  # channels at a time: tens of megabytes
-    for first in range(0, len(b), count):
-        part = slice(first, min(first + count, len(b)))
-        factors = a[np.arange(part.start, part.stop) // (len(b) // len(a))]
+    for first in range(0, len(rest), count):
+        part = rest[first : first + count]
+        factors = a[part // (len(b) // len(a))]
         with np.errstate(all="ignore"):
             periodic = periodic_kernel(b[part], factors, h0[part], points, quirks)
-        for lost in np.flatnonzero(~np.isfinite(periodic).all(1))[:1]:
-            raise ValueError(
-                f"{where}: a must not vanish at a root of unity of order {points}, channel {first + lost} does"
-            )
+        for lost in part[~np.isfinite(periodic).all(1)][:1]:
+            raise ValueError(f"{where}: a must not vanish at a root of unity of order {points}, channel {lost} does")
         numerator[part], through[part] = _core.numerator_of_kernel(periodic, factors), periodic[:, 0]
         trained = periodic[:, :length]
         found = _core.transfer_kernel64(numerator[part], factors, through[part], length)
         with np.errstate(all="ignore"):
             right = np.abs(found - trained).max(1) <= 1e-7 * np.abs(trained).max(1)
         for lost in np.flatnonzero(~(right & stable[part])):
-            channels.append(first + int(lost))
+            channels.append(int(part[lost]))
             kernels.append(trained[lost].copy())
     if not channels:
         return numerator, through, None
     kept = np.stack(kernels)
     kept.flags.writeable = False
     return numerator, through, Filters(np.array(channels), kept, np.flatnonzero(~stable))
+
+
+def ended_numerator(
+    b: FloatArray, a: FloatArray, h0: FloatArray, points: int, stable: npt.NDArray[np.bool_], quirks: bool
+) -> tuple[FloatArray, FloatArray, npt.NDArray[np.bool_]]:
+    """The same without a transform, for channels whose responses all but end within ``points`` samples, and which.
+
+    The infinite numerator is ``sum_m M^m b``, M what ``points`` samples make of a state: a few terms, to 1e-17 of b.
+    ``sum g^2 (1 + |a|_1)^2 <= 1e6``, g the response of 1 / A, lets the recurrence lose at most 1e-10 of the kernel's
+    peak in double precision.
+    """
+    numerator, through, repeat = b.copy(), h0.copy(), len(b) // len(a)
+    if b.shape[1] >= points:
+        return numerator, through, np.zeros(len(b), bool)
+    with np.errstate(all="ignore"):
+        done = stable & np.repeat(_core.power_gain(a) * (1 + np.abs(a).sum(1)) ** 2 <= 1e6, repeat)
+        active, term, largest = np.flatnonzero(done), b[done], np.abs(b[done]).max(1, keepdims=True)
+        for _ in range(5):
+            if active.size == 0:
+                return numerator, through, done
+            scale = np.abs(term).max(1, keepdims=True)
+            scale[scale == 0] = 1
+            every = a[active // repeat]
+            small, before = (scale <= 1e-9 * largest)[:, 0], np.empty_like(term)
+            for part, states in ((small, "single"), (~small, "fading")):  # float32 has the digits that still count
+                if part.any():
+                    after = _core.advance_numerator(term[part] / scale[part], every[part], points - 1, states)
+                    before[part] = after * scale[part]
+            term = -every * before[:, :1]  # before[:, 0]: the response at ``points``
+            term[:, :-1] += before[:, 1:]
+            numerator[active] += term
+            if quirks:
+                through[active] += before[:, 0]
+            size = np.abs(term).max(1, keepdims=True) / np.where(largest > 0, largest, 1)
+            done[active[~(size[:, 0] <= 1e-3)]] = False
+            left = (size[:, 0] > 1e-17) & (size[:, 0] <= 1e-3)
+            active, term, largest = active[left], term[left], largest[left]
+    done[active] = False
+    return numerator, through, done
 
 
 def periodic_kernel(b: FloatArray, a: FloatArray, h0: FloatArray, points: int, quirks: bool) -> FloatArray:

@@ -19,6 +19,7 @@ Rates ones() {
   Rates rates;
   each_rate(rates, [](const std::string&, double& rate) { rate = 1; });
   rates.first_cache = 1e9;
+  rates.single.segment = rates.twice.segment = 0.5;
   return rates;
 }
 
@@ -144,15 +145,15 @@ TEST(a_scan_is_the_sum_it_says) {
 }
 
 TEST(a_convolution_has_the_rows_of_its_plan) {
-  const Rates rates = ones();  // a row 1 ns, and where lanes are shared 1 ns for each halving
+  const Rates rates = ones();  // a row 1 ns, and half as much more in segments where others are side by side
   const auto check_rows = [&]<class T>(T) {
     for (const std::size_t channels : {1u, 2u, 3u, 7u, 8u, 9u, 15u, 16u, 20u, 33u}) {
       for (const std::size_t length : {41u, 48u, 49u, 64u, 65u, 100u, 1000u, 4097u, 9973u}) {
         const ConvolutionPlan<T> plan(channels, length, length, new_ring<T>);
         double rows = 1;  // the call
         for (std::size_t g = 0; g < plan.groups(); ++g) {
-          const double each = 1 + std::log2(static_cast<double>(plan.ring(g).slices));
-          rows += 1 + each * static_cast<double>(plan.ring(g).rows);
+          const double each = plan.ring(g).segments > 1 && plan.block() <= 8192 ? 1.5 : 1;
+          rows += static_cast<double>(plan.parts(g)) * (1 + each * static_cast<double>(plan.ring(g).rows()));
         }
         Task task{Form::transfer, 4, 0, 0, length, channels, 1, sizeof(T), 1, true};
         CHECK_CLOSE(convolution(task, rates), rows * 1e-9, 1e-12);

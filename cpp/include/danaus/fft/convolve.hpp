@@ -8,9 +8,15 @@
 
 namespace danaus {
 
+/// Whether the channels of a convolution in blocks of at least `least` samples are transformed one by one, in segments,
+/// `width` of them: where a workspace side by side would not stay in a cache of 2 MiB, or most lanes would be empty.
+constexpr bool stands_alone(std::size_t channels, std::size_t least, std::size_t width) noexcept {
+  return 2 * cache_line * least > (std::size_t(1) << 20) ||
+         2 * channels * ring_points(least, width) <= width * ring_points(least);
+}
+
 /// How `channels` kernels of up to `taps` taps are applied to sequences: in blocks of block() samples, the channels
-/// in groups of `lanes`, side by side while their workspace stays in a cache of 2 MiB; in longer blocks, and where they
-/// fill half a group or less, each channel on its own in segments.
+/// in groups of `lanes`, side by side or each on its own in segments; so also those that fill half a group or less.
 template <std::floating_point T>
 struct ConvolutionPlan {
   using Ring = std::shared_ptr<const RingPlan<T>>;
@@ -22,7 +28,7 @@ struct ConvolutionPlan {
   template <class MakeRing>
   ConvolutionPlan(std::size_t channels_, std::size_t taps, std::size_t length, MakeRing&& ring) : channels(channels_) {
     const std::size_t least = block_for(taps, length), left = channels % lanes<T>;
-    body = ring(least, least * 2 * cache_line > (std::size_t(1) << 20));
+    body = ring(least, stands_alone(channels, least, lanes<T>));
     if (body->segments == 1 && RingPlan<T>::fits_segments(block()) && left > 0 && 2 * left <= lanes<T>) {
       tail = ring(block(), true);
     }

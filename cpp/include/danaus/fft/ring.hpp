@@ -20,6 +20,25 @@ inline constexpr std::size_t lanes = cache_line / sizeof(T);
 /// The polynomials modulo x^n = i (a right angle) or x^n = 1 (a full turn).
 enum class Turn : unsigned char { right_angle, full };
 
+/// The smallest of 8, 10 and 12 times a power of two that is not below `least` and a multiple of `unit`, itself a power
+/// of two; first which of the three it is.
+constexpr std::pair<std::size_t, std::size_t> ring_size(std::size_t least, std::size_t unit = 1) noexcept {
+  std::pair<std::size_t, std::size_t> best{0, std::size_t(-1)};
+  for (const std::size_t first : {8u, 10u, 12u}) {
+    std::size_t all = first * std::bit_ceil((least + first - 1) / first);
+    while (all % unit != 0) all *= 2;
+    if (all < best.second) best = {first, all};
+  }
+  return best;
+}
+
+/// Points of the ring for `least` coefficients; in segments, each a multiple of `width` next to each other: else 1.
+constexpr std::size_t ring_points(std::size_t least, std::size_t width = 1) noexcept {
+  if (width > 1) return width * ring_size((least + width - 1) / width, width).second;
+  if (least <= 4) return least <= 2 ? 2 : 4;
+  return ring_size(least).second;
+}
+
 /// How polynomials modulo x^n = i are transformed, `channels()` at a time, real and imaginary parts in lanes: either
 /// those of `lanes` channels side by side, or those of one channel cut into `lanes` segments of time, which needs a
 /// workspace of 1 / lanes the size: the first pass is then the one across segments.
@@ -50,7 +69,7 @@ struct RingPlan {
     const double angle = turn == Turn::right_angle ? 0.25 : 0.0;  // of x^n, in turns
     if (alone) {
       segments = top = lanes<T>;
-      block = next_size((least + top - 1) / top, top).second;
+      block = ring_points(least, top) / top;
     } else {
       choose_top(least, radix);
     }
@@ -112,23 +131,12 @@ struct RingPlan {
     to.push_back(cosine(turns_of_circle));
     to.push_back(sine(turns_of_circle));
   }
-  /// The smallest of 8, 10 and 12 times a power of two that is not below `least` and a multiple of `unit`, itself a
-  /// power of two; first which of the three it is.
-  static std::pair<std::size_t, std::size_t> next_size(std::size_t least, std::size_t unit) noexcept {
-    std::pair<std::size_t, std::size_t> best{0, std::size_t(-1)};
-    for (const std::size_t first : {8u, 10u, 12u}) {
-      std::size_t all = first * std::bit_ceil((least + first - 1) / first);
-      while (all % unit != 0) all *= 2;
-      if (all < best.second) best = {first, all};
-    }
-    return best;
-  }
   void choose_top(std::size_t least, std::size_t radix) noexcept {
     if (least <= 4) {
       top = least <= 2 ? 2 : 4;
       return;
     }
-    const auto [first, all] = next_size(least, 1);
+    const auto [first, all] = ring_size(least);
     top = first == 8 && radix == 8 && all >= 16384 ? 16 : first;
     block = all / top;
   }

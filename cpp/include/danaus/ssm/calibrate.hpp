@@ -34,10 +34,9 @@ class TypeCalibration : public FormCalibration<T, Kernels> {
   static constexpr std::size_t most_spectra = 2 * lanes<T> * 2 * rate_lengths.back();  // of two groups, the longest
 
   auto plan_of(std::size_t length, std::size_t channels) const {
-    return std::make_shared<const ConvolutionPlan<T>>(
-        channels, length, length, [&](std::size_t points, std::size_t slices) {
-          return std::make_shared<const RingPlan<T>>(points, slices, Turn::right_angle, k_.template fft<T>().radix);
-        });
+    return std::make_shared<const ConvolutionPlan<T>>(channels, length, length, [&](std::size_t points, bool alone) {
+      return std::make_shared<const RingPlan<T>>(points, alone, Turn::right_angle, k_.template fft<T>().radix);
+    });
   }
   /// One group of channels, or two of those that lie `stride` apart, others every turn.
   std::size_t time_ring(std::size_t length, std::size_t channels, std::size_t stride) {
@@ -88,9 +87,8 @@ class TypeCalibration : public FormCalibration<T, Kernels> {
           }
         }
       }
-      const double shared = static_cast<double>(rate_lengths[3] / lanes<T>);
-      const double row = (watch_[one] - group_begins) / shared - costs::at(r.ring, 1, shared);
-      r.slice = positive(row / std::log2(static_cast<double>(lanes<T>)));
+      const double rows = static_cast<double>(rate_lengths[3] / lanes<T>);
+      r.segment = positive((watch_[one] - group_begins) / rows - r.ring[0][3]);
     });
   }
 

@@ -12,6 +12,7 @@
 #include <danaus/ssm/dplr.hpp>
 #include <danaus/ssm/dplr_kernel.hpp>
 #include <danaus/ssm/evaluate.hpp>
+#include <danaus/ssm/transfer_kernel.hpp>
 #include <danaus/ssm/kernel.hpp>
 #include <danaus/ssm/mimo.hpp>
 #include <danaus/ssm/transfer.hpp>
@@ -193,7 +194,8 @@ class FormCalibration {
     const TransferShape shape{tile, order};
     double* const system = reinterpret_cast<double*>(bytes(2 * tile * shape.rows() * sizeof(double)));
     const std::size_t response = watch_.add(1, [=, this](std::size_t) {
-      k_.transfer->template impulse<T>()(shape, system, system + tile * shape.rows(), tile, out_, rows, rows);
+      k_.transfer->template impulse<T, double>()(response_rows(shape.order), system, system + tile * shape.rows(), tile,
+                                                 out_, rows, rows);
     });
     solve_.push_back([=, this](TypeRates& r) {
       const double few = watch_[s4d[0]] / modes, many = watch_[s4d[1]] / modes;  // 32 p + 256 s, 128 p + 4096 s

@@ -8,8 +8,8 @@
 #include <limits>
 
 #include <danaus/core/tile.hpp>
+#include <danaus/fft/convolve.hpp>
 #include <danaus/fft/direct.hpp>
-#include <danaus/fft/ring.hpp>
 #include <danaus/ssm/rates.hpp>
 
 namespace danaus {
@@ -70,16 +70,6 @@ inline double at(const RateTable& table, double stride, double length) noexcept 
 inline double share(std::size_t pieces, std::size_t threads) noexcept {
   const std::size_t hands = std::clamp<std::size_t>(threads, 1, std::max<std::size_t>(pieces, 1));
   return number((pieces + hands - 1) / hands) / number(std::max<std::size_t>(pieces, 1));
-}
-
-/// The smallest of 2, 4 and 8, 10, 12 times a power of two that is not below `least`: the rows of a ring.
-inline std::size_t ring_rows(std::size_t least) noexcept {
-  if (least <= 4) return least <= 2 ? 2 : 4;
-  std::size_t rows = std::numeric_limits<std::size_t>::max() / 2;
-  for (const std::size_t first : {8u, 10u, 12u}) {
-    rows = std::min(rows, first * std::bit_ceil((least + first - 1) / first));
-  }
-  return rows;
 }
 
 /// A row of a tile of a diagonal system: fours of modes and single ones, before them pairs that carry.
@@ -160,16 +150,16 @@ inline double groups_ns(const Task& task, const Rates& rates, const TypeRates& r
   if (task.length <= most_direct_taps) {
     return number(groups * task.length) * (r.direct.row + number(padded_taps(task.length)) * r.direct.tap);
   }
-  const std::size_t points = ring_rows(task.length), left = std::bit_ceil(task.channels % lanes);
-  const bool tail = task.channels % lanes != 0 && left < lanes && points >= 2 * lanes;
-  const double stride = number(task.channels) / number(lanes);
-  double all = number(groups - tail) * (rates.group + number(points) * at(r.ring, stride, number(points)));
-  if (tail) {
-    const std::size_t slices = lanes / left, rows = ring_rows((points + slices - 1) / slices);
-    const double row = at(r.ring, stride, number(rows)) + std::log2(number(slices)) * r.slice;
-    all += rates.group + number(rows) * row;
-  }
-  return all;
+  // As ConvolutionPlan chooses.
+  const bool alone = stands_alone(task.channels, task.length, lanes);
+  const std::size_t points = ring_points(task.length, alone ? lanes : 1), left = task.channels % lanes;
+  const bool tail = !alone && left > 0 && 2 * left <= lanes && points % (lanes * lanes) == 0;
+  const std::size_t few = alone ? task.channels : tail ? left : 0;
+  const double stride = number(task.channels) / number(lanes), row = at(r.ring, stride, number(points));
+  const double together = number(groups - tail) * (rates.group + number(points) * row);
+  const bool measured = 2 * cache_line * points > (std::size_t(1) << 20);  // the table has rows in segments there
+  const double single = rates.group + number(points / lanes) * (row + (measured ? 0 : r.segment));
+  return (alone ? 0 : together) + number(few) * single;
 }
 
 inline double convolution_seconds(const Task& task, const Rates& rates, const TypeRates& r) noexcept {
@@ -190,8 +180,8 @@ inline double convolution_seconds(const Task& task, const Rates& rates, const Ty
 /// What every evaluation of the task takes, by the constants of a machine.
 ///
 /// scan: call + tiles (tile + L (row(order) + carry)), a tile of 16 channels at a time. convolution: call + groups
-/// (group + n ring(n)), n the ring's points, few channels sharing the lanes; up to 40 samples L (row + L tap); kernel
-/// and spectrum in addition where they are not kept. An s5 system has no convolution of its own.
+/// (group + n ring(n)), n the ring's points, those of few channels in the lanes of one row; up to 40 samples L (row + L
+/// tap); kernel and spectrum in addition where they are not kept. An s5 system has no convolution of its own.
 inline Estimate estimate(const Task& task, const Rates& rates) noexcept {
   const TypeRates& r = task.element == 4 ? rates.single : rates.twice;
   Estimate found;

@@ -42,9 +42,9 @@ struct TypeRates {
     double s4_set_up, s4_sample;   ///< a channel: modes^2, modes L
     double transfer_sample;        ///< a coefficient of a tile and sample
   } kernel{};
-  double slice = 0;   ///< a row of a ring and halving of the lanes that channels share
-  RateTable ring{};   ///< a row of a ring forth, times a spectrum and back, samples and spectrum from where they stand
-  RateTable carry{};  ///< what a scan waits for a row of a tile that is not in cache
+  double segment = 0;  ///< a row of a ring in segments, more than a row of channels side by side
+  RateTable ring{};    ///< a row of a ring forth, times a spectrum and back, samples and spectrum from where they stand
+  RateTable carry{};   ///< what a scan waits for a row of a tile that is not in cache
 };
 
 /// The constants of a machine, nanoseconds but for the sizes of the caches.
@@ -81,7 +81,7 @@ void each_rate(R& rates, Visit&& visit) {
     some(".direct.", {"row", "tap"}, t.direct.row, t.direct.tap);
     some(".kernel.", {"s4d_power", "s4d_sample", "s4_set_up", "s4_sample", "transfer_sample"}, t.kernel.s4d_power,
          t.kernel.s4d_sample, t.kernel.s4_set_up, t.kernel.s4_sample, t.kernel.transfer_sample);
-    some(".", {"slice"}, t.slice);
+    some(".", {"segment"}, t.segment);
     for (std::size_t s = 0; s < rate_strides.size(); ++s) {
       for (std::size_t l = 0; l < rate_lengths.size(); ++l) {
         const std::string at = "." + std::to_string(rate_strides[s]) + "." + std::to_string(rate_lengths[l]);

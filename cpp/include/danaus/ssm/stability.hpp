@@ -20,28 +20,31 @@ enum class Verdict : unsigned char { no, yes, undecided };
 /// All |k_m| < 1 exactly where all roots of A lie inside the unit circle. The verdict comes with a running
 /// bound of the rounding errors: undecided where some |k_m| is nearer to 1 than its own error. |k_m| = 1
 /// ends the recursion: the k below are then NaN. O(N^2), in twice the digits.
-inline Verdict step_down(std::span<const double> a, std::span<double> k) {
-  constexpr double u = 8 * rounding_unit<Twofold>, nan = std::numeric_limits<double>::quiet_NaN();
-  std::vector<Twofold> now(a.begin(), a.end()), next(a.size());
+template <Arithmetic R = Twofold>
+Verdict step_down(std::span<const double> a, std::span<double> k) {
+  constexpr double u = 8 * rounding_unit<R>, nan = std::numeric_limits<double>::quiet_NaN();
+  std::vector<R> now(a.begin(), a.end()), next(a.size());
   std::vector<double> error(a.size()), next_error(a.size());  // of each element of `now`
   Verdict verdict = Verdict::yes;
   for (std::size_t m = a.size(); m > 0; --m) {
-    const Twofold last = now[m - 1], complement = (Twofold(1) - last) * (Twofold(1) + last);
-    k[m - 1] = last.high;
-    const double size = std::fabs(last.high), gap = std::fabs(complement.high), off = error[m - 1];
+    const R last = now[m - 1], complement = (R(1) - last) * (R(1) + last);
+    const auto rest = static_cast<double>(complement);
+    k[m - 1] = static_cast<double>(last);
+    const double size = std::fabs(k[m - 1]), gap = std::fabs(rest), off = error[m - 1];
     const double certain = gap - (2 * size + off) * off - u * (1 + size);  // what is left of the gap at worst
     if (verdict == Verdict::yes && !(certain > gap / 2)) verdict = Verdict::undecided;
-    if (verdict == Verdict::yes && complement.high < 0) verdict = Verdict::no;
+    if (verdict == Verdict::yes && rest < 0) verdict = Verdict::no;
     if (gap == 0) {
       for (std::size_t i = 0; i + 1 < m; ++i) k[i] = nan;
       return verdict;
     }
     for (std::size_t i = 0; i + 1 < m; ++i) {
-      const Twofold mirror = now[m - 2 - i];
-      const double far = std::fabs(mirror.high), near = std::fabs(now[i].high), mirror_error = error[m - 2 - i];
+      const R mirror = now[m - 2 - i];
+      const double far = std::fabs(static_cast<double>(mirror)), near = std::fabs(static_cast<double>(now[i])),
+                   mirror_error = error[m - 2 - i];
       next[i] = (now[i] - last * mirror) / complement;
       const double moved = error[i] + (size + off) * mirror_error + far * off + u * (near + size * far);
-      const double value = std::fabs(next[i].high);
+      const double value = std::fabs(static_cast<double>(next[i]));
       next_error[i] = (moved + value * (gap - certain)) / std::fmax(certain, 0.0) + u * value;
     }
     now.swap(next);
@@ -83,7 +86,8 @@ inline std::vector<double> root_radii(std::span<const double> a, std::span<const
 /// leaves that open, by the roots with their discs. `no` means: not proven stable.
 inline bool is_stable(std::span<const double> a) {
   std::vector<double> k(a.size());
-  const Verdict verdict = step_down(a, k);
+  Verdict verdict = step_down<double>(a, k);
+  if (verdict == Verdict::undecided) verdict = step_down(a, k);
   if (verdict != Verdict::undecided) return verdict == Verdict::yes;
   while (!a.empty() && a.back() == 0) a = a.first(a.size() - 1);  // roots at 0
   const std::vector<Complex> z = roots(a);

@@ -4,84 +4,99 @@
 #include <algorithm>
 #include <concepts>
 
-#include <danaus/core/workspace.hpp>
 #include <danaus/simd/transpose.hpp>
 #include <danaus/ssm/transfer.hpp>
 
 namespace danaus {
 
-/// Scratch of impulse_tile.
-constexpr std::size_t impulse_workspace_bytes(TransferShape shape) noexcept {
-  return workspace_size<double>(tile * shape.rows());
+/// Rows of a tile's coefficients and state in impulse_tile; beyond the order they are 0.
+constexpr std::size_t response_rows(std::size_t order) noexcept {
+  return std::max<std::size_t>(8, (order + 7) / 8 * 8);
 }
 
 inline namespace DANAUS_ISA {
 
-/// A state below this share of its largest value so far is written as 0, before its powers become denormal.
-template <std::floating_point T>
-inline constexpr double faded = sizeof(T) == 4 ? 0x1p-80 : 0x1p-510;
+/// A state below this share of its largest value so far is written as 0: in S = double before its powers become
+/// denormal in T, in float as soon as it is far below what has been lost.
+template <std::floating_point T, std::floating_point S>
+inline constexpr double faded = sizeof(S) == 4   ? 0x1p-36
+                                : sizeof(T) == 4 ? 0x1p-80
+                                                 : 0x1p-510;
 
-/// As take_in_row, without input; rows of a alone, a_i at a + (i - 1) tile.
-template <class V, std::size_t J, std::size_t M>
-DANAUS_INLINE void decay_row(const double* a, const V* y, V* sum) noexcept {
-  constexpr std::size_t K = transfer_block;
+/// Samples that a state in S takes in at once: in float, which is rounded each time, twice as many.
+template <std::floating_point S>
+inline constexpr std::size_t response_block = sizeof(S) == 4 ? 16 : 8;
+
+/// What a_{first+m}, m = M, M - 1, .. 1, takes from the J sums of decay_rows, a_i at a + (i - 1) tile; see take_in_row.
+template <class V, std::size_t K, std::size_t J, std::size_t M>
+DANAUS_INLINE void decay_row(const typename V::value_type* a, const V* y, V* sum) noexcept {
   const V factor = simd::load<V>(a + (M - 1) * tile);
   for (std::size_t q = 0; q < J; ++q) {
     if (q + K >= M && q < M) sum[q] = fnma(factor, y[q + K - M], sum[q]);
   }
-  if constexpr (M > 1) decay_row<V, J, M - 1>(a, y, sum);
+  if constexpr (M > 1) decay_row<V, K, J, M - 1>(a, y, sum);
 }
 
-/// s_j <- s_{j+K} - sum_i a_{j+K-i} y_i, j in [first, first + J); see take_in_rows.
-template <class V, std::size_t J, bool Last>
-DANAUS_INLINE void decay_rows(const double* a, double* s, std::size_t first, const V* y) noexcept {
-  constexpr std::size_t K = transfer_block;
+/// s_j <- s_{j+K} - sum_i a_{j+K-i} y_i for 8 rows j from where a and s begin, of which M are left. The products are
+/// summed before they reach the state: it is rounded once for all of them.
+template <class V, std::size_t K, std::size_t M, class S>
+DANAUS_INLINE void decay_rows(const S* a, S* s, const V* y) noexcept {
+  constexpr std::size_t J = 8;
   V sum[J];
-  for (std::size_t q = 0; q < J; ++q) sum[q] = Last ? V(0.0) : simd::load<V>(s + (first + q + K) * tile);
-  decay_row<V, J, Last ? J : K + J - 1>(a + first * tile, y, sum);
-  for (std::size_t q = 0; q < J; ++q) simd::store(sum[q], s + (first + q) * tile);
+  for (std::size_t q = 0; q < J; ++q) sum[q] = V(S(0));
+  decay_row<V, K, J, M>(a, y, sum);
+  for (std::size_t q = 0; q < J; ++q) {
+    simd::store(M > K ? sum[q] + simd::load<V>(s + (q + K) * tile) : sum[q], s + q * tile);
+  }
 }
 
-/// transfer_block samples of the free response, and the state after them.
-template <class V>
-DANAUS_INLINE void decay_block(const double* a, std::size_t order, double* s, V* y) noexcept {
-  constexpr std::size_t K = transfer_block;
-  for (std::size_t t = 0; t < K; ++t) y[t] = simd::load<V>(s + t * tile);
+/// response_block samples of the free response, and the state after them; rows as response_rows.
+template <class V, class S>
+DANAUS_INLINE void decay_block(const S* a, std::size_t rows, S* s, V* y) noexcept {
+  constexpr std::size_t K = response_block<S>;
+  for (std::size_t t = 0; t < K; ++t) y[t] = V(S(0));
   for (std::size_t i = 0; i < K; ++i) {
-    for (std::size_t t = i + 1; t < K; ++t) y[t] = fnma(simd::load<V>(a + (t - i - 1) * tile), y[i], y[t]);
+    if (i < rows) y[i] += simd::load<V>(s + i * tile);
+    for (std::size_t t = i + 1; t < K && t - i <= rows; ++t) {
+      y[t] = fnma(simd::load<V>(a + (t - i - 1) * tile), y[i], y[t]);
+    }
   }
   std::size_t j = 0;
-  for (; j + 2 * K <= order; j += K) decay_rows<V, K, false>(a, s, j, y);
-  if (j + K < order) {
-    decay_rows<V, 4, false>(a, s, j, y);
-    j += 4;
+  for (; j + K < rows; j += 8) decay_rows<V, K, K + 7>(a + j * tile, s + j * tile, y);
+  if constexpr (K == 16) {
+    if (j + 16 == rows) {
+      decay_rows<V, K, 16>(a + j * tile, s + j * tile, y);
+      j += 8;
+    }
   }
-  decay_rows<V, K, true>(a, s, j, y);
+  decay_rows<V, K, 8>(a + j * tile, s + j * tile, y);
 }
 
 /// One sample of the free response.
-template <class V>
-DANAUS_INLINE V decay_once(const double* a, std::size_t order, double* s) noexcept {
+template <class V, class S>
+DANAUS_INLINE V decay_once(const S* a, std::size_t order, S* s) noexcept {
   const V y = simd::load<V>(s);
   for (std::size_t j = 0; j < order; ++j) {
-    const V next = j + 1 < order ? simd::load<V>(s + (j + 1) * tile) : V(0.0);
+    const V next = j + 1 < order ? simd::load<V>(s + (j + 1) * tile) : V(S(0));
     simd::store(fnma(simd::load<V>(a + j * tile), y, next), s + j * tile);
   }
   return y;
 }
 
-/// Forgets the states that are negligible beside what they were.
-template <std::floating_point T, class V>
-DANAUS_INLINE V forget(std::size_t order, double* s, V peak) noexcept {
-  V size(0.0);
+/// Forgets the states that are negligible beside what they were; `left`: what remains of the largest.
+template <std::floating_point T, class V, class S>
+DANAUS_INLINE V forget(std::size_t order, S* s, V peak, S& left) noexcept {
+  V size(S(0));
   for (std::size_t j = 0; j < order; ++j) {
     const V x = simd::load<V>(s + j * tile);
     size += max(x, -x);
   }
-  const auto gone = size < peak * V(faded<T>);
+  const auto gone = size < peak * V(static_cast<S>(faded<T, S>));
   for (std::size_t j = 0; j < order; ++j) {
-    simd::store(select(gone, V(0.0), simd::load<V>(s + j * tile)), s + j * tile);
+    simd::store(select(gone, V(S(0)), simd::load<V>(s + j * tile)), s + j * tile);
   }
+  const V rest = select(gone, V(S(0)), size);
+  left += simd::reduce(rest, [](auto x, auto y) { return x + y; });
   return max(peak, size);
 }
 
@@ -110,34 +125,40 @@ DANAUS_INLINE void scatter_columns(const T* y, std::size_t rows, std::size_t cha
 /// which are the impulse response h_1, h_2, ... of b / A where s = b. Leaves the state after them in s: the numerator
 /// of what follows, A(x) sum_m h_{length+1+m} x^m = s(x).
 ///
-/// a and s: shape.rows() rows of tile lanes, a_i at row i - 1. out[l * stride + t] for `channels` lanes, rounded once;
-/// null: only the state is wanted. Double precision inside, 2 order flop a sample; any length. Error: that of the
-/// recurrence, about 2^-53 |a|_1 |h|_inf sum_t |g_t|, g = 1 / A.
-template <std::floating_point T>
-DANAUS_KERNEL void impulse_tile(TransferShape shape, const double* a, double* s, std::size_t channels, T* out,
-                                std::size_t stride, std::size_t length) noexcept {
-  using V = simd::native<double>;
-  constexpr std::size_t K = transfer_block;
+/// a and s: `order` rows, a response_rows(), of tile lanes, a_i at row i - 1. out[l * stride + t] for `channels` lanes,
+/// rounded once; null: only the state is wanted. 2 order flop a sample until all lanes have faded; any length. Error:
+/// that of the recurrence, about eps |a|_1 |h|_inf sum_t |g_t|, g = 1 / A; single_precision_loss says what that is for
+/// S = float.
+template <std::floating_point T, std::floating_point S>
+DANAUS_KERNEL void impulse_tile(std::size_t order, const S* a, S* s, std::size_t channels, T* out, std::size_t stride,
+                                std::size_t length) noexcept {
+  using V = simd::native<S>;
+  constexpr std::size_t K = response_block<S>;
   alignas(64) T staged[transfer_staged * tile];
   V peak[tile / V::size()];
-  for (V& p : peak) p = V(0.0);
+  for (V& p : peak) p = V(S(0));
   for (std::size_t t = 0; t < length; t += transfer_staged) {
     const std::size_t rows = std::min(transfer_staged, length - t);
+    S left(0);
     for (std::size_t lane = 0; lane < tile; lane += V::size()) {
       V& most = peak[lane / V::size()];
-      most = forget<T>(shape.rows(), s + lane, most);
+      most = forget<T>(order, s + lane, most, left);
+    }
+    if (left == S(0)) {  // all have faded (no number is not 0: it goes on)
+      for (std::size_t l = 0; out != nullptr && l < channels; ++l) std::fill_n(out + l * stride + t, length - t, T(0));
+      return;
     }
     std::size_t r = 0;
     for (; r + K <= rows; r += K) {
       for (std::size_t lane = 0; lane < tile; lane += V::size()) {
         V y[K];
-        decay_block(a + lane, shape.rows(), s + lane, y);
+        decay_block(a + lane, order, s + lane, y);
         for (std::size_t i = 0; i < K; ++i) simd::store(simd::convert<T>(y[i]), staged + (r + i) * tile + lane);
       }
     }
     for (; r < rows; ++r) {
       for (std::size_t lane = 0; lane < tile; lane += V::size()) {
-        simd::store(simd::convert<T>(decay_once<V>(a + lane, shape.rows(), s + lane)), staged + r * tile + lane);
+        simd::store(simd::convert<T>(decay_once<V>(a + lane, order, s + lane)), staged + r * tile + lane);
       }
     }
     if (out != nullptr) scatter_columns(staged, rows, channels, out + t, stride);

@@ -31,14 +31,21 @@ class TypeCalibration : public FormCalibration<T, Kernels> {
   using Forms::small, Forms::positive, Forms::samples, Forms::results, Forms::zeros, Forms::workspace_of;
   static constexpr std::size_t carry_order = 48;  // of the scan whose waiting is measured: about as fast as a ring
   static constexpr double group_begins = 100;     // ns
-  static constexpr std::size_t most_spectra = 2 * lanes<T> * 2 * rate_lengths.back();  // of two groups, the longest
+  static constexpr std::size_t most_spectra = 8 * lanes<T> * 2 * rate_lengths.back();  // of 8 groups, the longest
+  static constexpr std::size_t usual = 2;  // of rate_strides: whole calls are measured, as far as the spectra have room
+
+  /// Groups or tiles that are worked on in a measured call.
+  static std::size_t together(std::size_t s, std::size_t l) noexcept {
+    const std::size_t room = most_spectra / (lanes<T> * 2 * rate_lengths[l]);
+    return std::min({rate_strides[s], s == usual ? rate_strides[s] : 2, room});
+  }
 
   auto plan_of(std::size_t length, std::size_t channels) const {
     return std::make_shared<const ConvolutionPlan<T>>(channels, length, length, [&](std::size_t points, bool alone) {
       return std::make_shared<const RingPlan<T>>(points, alone, Turn::right_angle, k_.template fft<T>().radix);
     });
   }
-  /// One group of channels, or two of those that lie `stride` apart, others every turn.
+  /// Some groups of channels of those that lie `stride` apart, others every turn.
   std::size_t time_ring(std::size_t length, std::size_t channels, std::size_t stride) {
     const auto plan = plan_of(length, channels);
     const std::size_t all = most_spectra, each = plan->spectra_size();
@@ -61,12 +68,13 @@ class TypeCalibration : public FormCalibration<T, Kernels> {
         if (s > 0 && stride(lanes<T>, apart) == stride(lanes<T>, rate_strides[s - 1])) {
           ring[s][l] = ring[s - 1][l];  // the samples have no room further apart
         } else {
-          ring[s][l] = time_ring(length, std::min<std::size_t>(apart, 2) * lanes<T>, stride(lanes<T>, apart));
+          ring[s][l] = time_ring(length, together(s, l) * lanes<T>, stride(lanes<T>, apart));
         }
         if (s > 0 && stride(tile, apart) == stride(tile, rate_strides[s - 1])) {
           carry[s][l] = carry[s - 1][l];
         } else {
-          carry[s][l] = this->template time_transfer<T>(tile, carry_order, length, stride(tile, apart));
+          carry[s][l] =
+              this->template time_transfer<T>(together(s, l) * tile, carry_order, length, stride(tile, apart));
         }
       }
     }
@@ -77,9 +85,9 @@ class TypeCalibration : public FormCalibration<T, Kernels> {
       const double near = r.transfer.row + carry_order * r.transfer.coefficient;
       for (std::size_t s = rate_strides.size(); s-- > 0;) {
         for (std::size_t l = rate_lengths.size(); l-- > 0;) {
-          const double length = static_cast<double>(rate_lengths[l]), groups = s == 0 ? 1 : 2;
+          const double length = static_cast<double>(rate_lengths[l]), groups = static_cast<double>(together(s, l));
           r.ring[s][l] = positive((watch_[ring[s][l]] / groups - group_begins) / length);
-          r.carry[s][l] = std::max(watch_[carry[s][l]] / length - near, 0.0);
+          r.carry[s][l] = std::max(watch_[carry[s][l]] / groups / length - near, 0.0);
           for (const auto& [s1, l1] : {std::pair(s + 1, l), std::pair(s, l + 1)}) {
             if (s1 == rate_strides.size() || l1 == rate_lengths.size()) continue;
             r.ring[s][l] = std::min(r.ring[s][l], r.ring[s1][l1]);
@@ -104,8 +112,8 @@ inline double first_cache_bytes() noexcept {
   return 32768;
 }
 
-/// The constants of this machine, measured for so many seconds, but at least five times each (two seconds), in 200 MB.
-/// What a call of the caller's costs stays as it is in `rates`.
+/// The constants of this machine, measured for so many seconds, but at least five times each (a few seconds), in 250
+/// MB. What a call of the caller's costs stays as it is in `rates`.
 template <class Kernels>
 Rates calibrate(const Kernels& kernels, Rates rates, double seconds) {
   constexpr std::size_t bytes = rate_lengths.back() * 16 * cache_line;

@@ -12,10 +12,10 @@
 #include <danaus/ssm/dplr.hpp>
 #include <danaus/ssm/dplr_kernel.hpp>
 #include <danaus/ssm/evaluate.hpp>
-#include <danaus/ssm/transfer_kernel.hpp>
 #include <danaus/ssm/kernel.hpp>
 #include <danaus/ssm/mimo.hpp>
 #include <danaus/ssm/transfer.hpp>
+#include <danaus/ssm/transfer_kernel.hpp>
 
 namespace danaus {
 
@@ -143,8 +143,9 @@ class FormCalibration {
     S* const state = coefficients + shape.coefficients();
     const std::size_t bytes_in_all = length * stride * 2 * sizeof(T);
     return watch_.add(bytes_in_all <= small ? 3 * stride / channels : 1, [=, this](std::size_t turn) {
-      k_.transfer->template run<T, S>().scan_tiles({shape, coefficients}, 0, 1, samples(length, channels, stride, turn),
-                                                   state, results(length, channels, stride, turn));
+      k_.transfer->template run<T, S>().scan_tiles({shape, coefficients}, 0, shape.tiles(),
+                                                   samples(length, channels, stride, turn), state,
+                                                   results(length, channels, stride, turn));
     });
   }
   template <class S>

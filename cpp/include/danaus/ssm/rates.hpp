@@ -84,9 +84,16 @@ void each_rate(R& rates, Visit&& visit) {
     some(".", {"segment"}, t.segment);
     for (std::size_t s = 0; s < rate_strides.size(); ++s) {
       for (std::size_t l = 0; l < rate_lengths.size(); ++l) {
-        const std::string at = "." + std::to_string(rate_strides[s]) + "." + std::to_string(rate_lengths[l]);
-        visit(head + ".ring" + at, t.ring[s][l]);
-        visit(head + ".carry" + at, t.carry[s][l]);
+        const auto named = [&](const char* what) {
+          std::string name = head;
+          name += what;
+          name += std::to_string(rate_strides[s]);
+          name += '.';
+          name += std::to_string(rate_lengths[l]);
+          return name;
+        };
+        visit(named(".ring."), t.ring[s][l]);
+        visit(named(".carry."), t.carry[s][l]);
       }
     }
   };

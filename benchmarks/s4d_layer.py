@@ -174,7 +174,8 @@ def sequence_table(layer: S4D, options: argparse.Namespace, peak: Peak) -> Resul
 
     scan = Work(12.0 * PAIRS * values, 8.0 * values, "memory", scanned)
     ways: dict[str, tuple[Callable[[], Any], Work | None, Any]] = {
-        "danaus layer(u, out), the scan": (lambda: layer(u, out=out), scan, double),
+        "danaus layer(u, out), the scan": (lambda: layer(u, out=out, evaluation="scan"), scan, double),
+        "danaus layer(u, out), as it chooses": (lambda: layer(u, out=out), convolution(2), double),
         "danaus causal_convolve(u, k, out)": (lambda: causal_convolve(u, kernel, out=out), convolution(3), convolved),
         "danaus layer.convolve(u)": (lambda: layer.convolve(u), None, double),
         "torch.fft, spectrum of k cached": (lambda: fourier(cached=True), convolution(2), convolved.T),

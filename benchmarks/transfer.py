@@ -108,7 +108,7 @@ def chunk_table(order: int, options: argparse.Namespace, peak: Peak) -> Result:
     out, exact = np.empty_like(u), layer(u[: 4 * order].astype(np.float64))
     ways: dict[str, Callable[[], Any]] = {
         "danaus layer.chunked(u, out)": lambda: layer.chunked(u, out=out),
-        "danaus layer(u, out)": lambda: layer(u, out=out),
+        "danaus layer(u, out), the scan": lambda: layer(u, out=out, evaluation="scan"),
     }
     cases = [Case(name, way, 1, None, f"error {relative(way()[: 4 * order], exact):.1e}") for name, way in ways.items()]
     measure(cases, peak, options.seconds)
@@ -175,9 +175,9 @@ def token_tables(order: int, options: argparse.Namespace, peak: Peak) -> list[Re
         table(
             f"transfer, blocks of {BLOCK}",
             {
-                "danaus layer(u, out)": (
-                    lambda: layer(u, out=out),
-                    f"error {relative(layer(u), exact):.1e}",
+                "danaus layer(u, out), the scan": (
+                    lambda: layer(u, out=out, evaluation="scan"),
+                    f"error {relative(layer(u, evaluation='scan'), exact):.1e}",
                 ),
                 "scipy.signal.lfilter, float64": (lfilter_whole(b, a, h0, u), "one filter"),
             },

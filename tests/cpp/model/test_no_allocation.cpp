@@ -179,7 +179,7 @@ TEST(kernels_allocate_nothing) {
       k(u.size());
   pack_diagonal<float>(shape, modes, d, packed.data());
   const ConvolutionPlan<float> plan(channels, length, length, new_ring<float>);
-  Buffer<float> spectra(plan.spectra_size()), carry(plan.groups() * plan.carry_size());
+  Buffer<float> spectra(plan.spectra_size()), carry(plan.groups() * plan.stage_size());
   Buffer<std::byte> scratch(std::max(kernel_workspace_bytes<float>(count, length), convolve_workspace_bytes(plan)));
   const View<const float, 2> in(u.data(), {length, channels});
   const View<float, 2> out(y.data(), {length, channels});

@@ -66,6 +66,7 @@ DANAUS_KERNEL void prepare_chunk(const Transfer<S>& layer, const RingPlan<S>& pl
                                  Workspace scratch) noexcept {
   constexpr std::size_t L = lanes<S>;
   const TransferShape shape = layer.shape;
+  DANAUS_EXPECTS(plan.segments == 1);
   const std::size_t n = plan.points(), rows = response_rows(shape.order);
   const S* const coefficients_here = layer.coefficients + index * shape.tile_coefficients();
   double* const a = scratch.take<double>(2 * tile * rows);

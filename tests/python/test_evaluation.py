@@ -153,7 +153,10 @@ def test_kernels_are_made_once_for_a_ring_and_not_kept_above_the_bound(monkeypat
     taps = S4D._taps
     monkeypatch.setattr(S4D, "_taps", lambda self, length, *rest: made.append(length) or taps(self, length, *rest))
     system = s4d_lin(5, 6)
-    run = lambda length: system(noise((length, 5), "float32"), evaluation="convolution")  # noqa: E731
+
+    def run(length):
+        return system(noise((length, 5), "float32"), evaluation="convolution")
+
     for length in (97, 100, 128, 70, 65, 128):
         run(length)
     assert made == [128]

@@ -1,4 +1,4 @@
-"""HiPPO: online memory of a signal in N coefficients (Gu, Dao, Ermon, Rudra and Re 2020)."""
+"""Online memory of a signal, and the projection of a whole one."""
 
 from __future__ import annotations
 
@@ -7,31 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import _core
-from ._arrays import FloatArray, float_array, float_dtype
-
-__all__ = ["Memory", "project", "transition"]
-
-
-def _expect_legs(where: str, measure: str) -> None:
-    if measure != "legs":
-        raise ValueError(f"{where}: measure must be 'legs' in this version, is {measure!r}")
-
-
-def transition(measure: str, n: int) -> tuple[FloatArray, FloatArray]:
-    """``(A, B)``, float64 ``(n, n)`` and ``(n,)``, of x' = A x + B u (for ``"legs"``: x' = (A x + B u) / t).
-
-    >>> A, B = transition("legs", 3)
-    >>> A.round(3)
-    array([[-1.   ,  0.   ,  0.   ],
-           [-1.732, -2.   ,  0.   ],
-           [-2.236, -3.873, -3.   ]])
-    """
-    _expect_legs("hippo.transition", measure)
-    if n < 1:
-        raise ValueError(f"hippo.transition: n must be at least 1, is {n}")
-    a, b = _core.legs_transition(n)
-    return a, b
+from .._arrays import FloatArray, float_array, float_dtype
+from ._cores import core_of
 
 
 class Memory:
@@ -69,18 +46,14 @@ class Memory:
         dtype: npt.DTypeLike = "float32",
     ) -> None:
         where = "hippo.Memory"
-        _expect_legs(where, measure)
-        if theta is not None:
-            raise ValueError(f"{where}: theta must be None for 'legs', which has no window, is {theta}")
         if not 0 < dt < float("inf"):
             raise ValueError(f"{where}: dt must be positive and finite, is {dt}")
-        if method != "exact":
-            raise ValueError(f"{where}: method must be 'exact' in this version, is {method!r}")
         if n < 1 or channels < 1:
             raise ValueError(f"{where}: n and channels must be at least 1, are {n} and {channels}")
         self.dtype = float_dtype(where, "dtype", dtype)
         self.dt = float(dt)
-        self._core: Any = (_core.LegsMemory32 if self.dtype.itemsize == 4 else _core.LegsMemory64)(n, channels)
+        self.measure = measure
+        self._core: Any = core_of(where, measure, n, channels, theta, self.dt, method, self.dtype)
 
     @property
     def n(self) -> int:
@@ -135,7 +108,7 @@ class Memory:
     def state_dict(self) -> dict[str, Any]:
         """Everything it knows, as plain values and one array; resumes bit for bit."""
         return {
-            "measure": "legs",
+            "measure": self.measure,
             "n": self.n,
             "channels": self.channels,
             "dt": self.dt,

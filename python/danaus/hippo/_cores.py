@@ -1,0 +1,30 @@
+"""Which bound class of C++ keeps the memory of a measure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import _core
+
+
+def core_of(
+    where: str,
+    measure: str,
+    n: int,
+    channels: int,
+    theta: float | None,
+    dt: float,
+    method: str,
+    dtype: np.dtype[Any],
+) -> Any:
+    """The memory of ``measure``, empty. Times inside it are counted in units of ``dt``."""
+    single = dtype.itemsize == 4
+    if measure == "legs":
+        if theta is not None:
+            raise ValueError(f"{where}: theta must be None for 'legs', which has no window, is {theta}")
+        if method != "exact":
+            raise ValueError(f"{where}: method must be 'exact' in this version, is {method!r}")
+        return (_core.LegsMemory32 if single else _core.LegsMemory64)(n, channels)
+    raise ValueError(f"{where}: measure must be 'legs' in this version, is {measure!r}")

@@ -158,7 +158,7 @@ void bind_memory(nb::module_& m, const char* name, const char* words, Init init)
   init(bound);
   bound.def("step", &M::step, "u"_a)
       .def("extend", &M::extend, "u"_a, "times"_a = nb::none(), "threads"_a = 1)
-      .def("trajectory", &M::trajectory, "u"_a, "times"_a, "every"_a, "fresh"_a = false, "out"_a = nb::none(),
+      .def("trajectory", &M::trajectory, "u"_a, "times"_a.none(), "every"_a, "fresh"_a = false, "out"_a = nb::none(),
            "threads"_a = 1)
       .def("coefficients", &M::coefficients, "out"_a = nb::none())
       .def("reconstruct", &M::reconstruct, "times"_a)

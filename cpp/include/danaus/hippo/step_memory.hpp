@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <limits>
 #include <memory>
 #include <span>
@@ -140,10 +141,10 @@ class LegsStepMemory {
     const double limit = 1e-3 / static_cast<double>(std::numeric_limits<T>::epsilon());
     const double most = legs_forward_transient(order, limit);
     require(most <= limit, [&] {
-      char bounds[64];
-      std::snprintf(bounds, sizeof bounds, "%.0e, more than %.0e", most, limit);
+      char bound[32];
+      std::snprintf(bound, sizeof bound, "%.0e", limit);
       return "hippo.Memory: method 'forward_euler' must not be used with n = " + std::to_string(order) +
-             ": before it decays it multiplies rounding errors by " + bounds +
+             ": before it decays it multiplies rounding errors by more than " + bound +
              "; take 'bilinear' or 'backward_euler', which are stable for every n";
     });
   }

@@ -230,14 +230,15 @@ Result<T> legs_steps_vjp(const std::string& method, const Array& grad, const Arr
   const LegsStepTables tables = legs_step_tables(n);
   std::vector<LegsStep> steps;
   for (std::size_t k = 1; k < length; ++k) steps.push_back(legs_step(how, at.data()[k - 1], at.data()[k]));
-  Buffer<T> g(tiles * n * tile, T(0));
-  const auto place = [&](std::size_t c, std::size_t i) { return (c / tile * n + i) * tile + c % tile; };
+  constexpr std::size_t parts = legs_carries<T> ? 2 : 1;
+  Buffer<T> g(tiles * n * parts * tile, T(0));
+  const auto place = [&](std::size_t c, std::size_t i) { return (c / tile * n + i) * parts * tile + c % tile; };
   for (std::size_t c = 0; c < channels; ++c)
     for (std::size_t i = 0; i < n; ++i) g[place(c, i)] = in.data()[c * n + i];
   const std::size_t pieces = std::min(threads, tiles), bytes = kernels().legs_steps<T>().workspace_bytes(n);
   std::vector<Buffer<std::byte>> scratch(pieces, Buffer<std::byte>(bytes));
   executor(threads)(pieces, [&](std::size_t p) noexcept {
-    kernels().legs_steps<T>().scan_vjp(tables, {n, channels}, p * tiles / pieces, (p + 1) * tiles / pieces,
+    kernels().legs_steps<T>().scan_vjp(tables, {n, channels, parts}, p * tiles / pieces, (p + 1) * tiles / pieces,
                                        steps.data(),
                                        View<T, 2>(out.data() + channels, {length - 1, channels}), g.data(),
                                        workspace(scratch[p]));

@@ -91,8 +91,8 @@ class Sketch:
 
     def __sub__(self, part: Sketch) -> Sketch:
         """The sketch of what is left where ``part`` begins or ends with this interval: the oldest samples of a window
-        can be forgotten. Exact but for rounding, which grows as the rest gets shorter: refused where the rest is too
-        short for that to stay below 1e-9."""
+        can be forgotten. Exact but for rounding, which grows as the rest gets shorter: refused where it would be
+        multiplied by more than 1e6. Of exact sketches: differences of differences multiply again."""
         if not isinstance(part, Sketch):
             return NotImplemented
         where = "hippo.Sketch"

@@ -16,32 +16,56 @@ namespace danaus {
 inline namespace DANAUS_ISA {
 namespace legs {
 
-/// Where a, -q, p and s go.
+/// Where d, -q, p and s go.
 template <class T>
 struct StepRows {
-  T* a;
+  T* d;
   T* q;
   T* p;
   T* s;
 };
 
-/// Lanes of a, -q, p, s in double precision, rounded once: r and n per lane, the step's numbers per lane.
+/// Lanes of d, -q, p, s in double precision, rounded once: r and n per lane, the step's numbers per lane.
 template <class W, class T>
 DANAUS_INLINE void write_rows(W r, W n, W forward, W backward, W share, W gain, const StepRows<T>& to,
                               std::size_t i) noexcept {
   const W one(1), inverse = one / fma(backward, n + one, one), scaled = r * inverse;
-  simd::store(simd::convert<T>(fnma(forward, n + one, one) * inverse), to.a + i);
+  simd::store(simd::convert<T>(-((forward + backward) * (n + one)) * inverse), to.d + i);
   simd::store(simd::convert<T>(-(share * scaled)), to.q + i);
   simd::store(simd::convert<T>(fnma(backward, n, one) * inverse), to.p + i);
   simd::store(simd::convert<T>(gain * scaled), to.s + i);
 }
 
-/// One entry: x <- a x - q c, c <- p c + s x. The zeros leave one product each to fuse: all compilers then round alike.
+/// The coefficients as they are worked on: x and, where it is kept, what rounding took from it.
+template <class V, bool Carries>
+struct Kept {
+  V x, lost;
+  DANAUS_INLINE void load(const typename V::value_type* p, std::size_t part) noexcept {
+    x = simd::load<V>(p);
+    if constexpr (Carries) lost = simd::load<V>(p + part);
+  }
+  DANAUS_INLINE void store(typename V::value_type* p, std::size_t part) const noexcept {
+    simd::store(x, p);
+    if constexpr (Carries) simd::store(lost, p + part);
+  }
+  DANAUS_INLINE void add(V change) noexcept {
+    if constexpr (Carries) {
+      const V whole = change + lost, next = x + whole;
+      lost = whole - (next - x);
+      x = next;
+    } else {
+      x = x + change;
+    }
+  }
+};
+
+/// One entry: the change d z + q c; c <- p c + s z. The zeros leave one product each to fuse: all compilers then round
+/// alike.
 template <class V>
-DANAUS_INLINE void entry(V a, V q, V p, V s, V& x, V& c) noexcept {
-  const V z = x, zero(typename V::value_type(0));
-  x = fma(a, z, fma(q, c, zero));
+DANAUS_INLINE V entry(V d, V q, V p, V s, V z, V& c) noexcept {
+  const V zero(typename V::value_type(0)), change = fma(d, z, fma(q, c, zero));
   c = fma(s, z, fma(p, c, zero));
+  return change;
 }
 
 /// The tables of K samples for blocks of legs_rows coefficients: (blocks, K, 4, legs_rows).
@@ -60,25 +84,29 @@ DANAUS_INLINE void fill_tables(const LegsStepTables& t, const LegsStep* steps, T
   }
 }
 
+/// From one coefficient of a tile to the next.
+template <class T>
+inline constexpr std::size_t step_row = (legs_carries<T> ? 2 : 1) * tile;
+
 /// K samples u (K, tile) through one tile's coefficients, R registers of its lanes at a time.
 template <std::size_t K, std::size_t R, class V, class T>
 DANAUS_INLINE void advance_lanes(std::size_t order, const T* tables, const T* u, T* x) noexcept {
+  constexpr bool carries = legs_carries<T>;
   V c[K][R];
   simd::unrolled<K>([&](auto k) { simd::unrolled<R>([&](auto r) { c[k][r] = V(T(0)); }); });
   const auto row = [&](const T* w, auto mean) {
-    V at[R];
-    simd::unrolled<R>([&](auto r) { at[r] = simd::load<V>(x + r * V::size()); });
+    Kept<V, carries> at[R];
+    simd::unrolled<R>([&](auto r) { at[r].load(x + r * V::size(), tile); });
     simd::unrolled<K>([&](auto k) {
       const T* const one = w + k * 4 * legs_rows;
       simd::unrolled<R>([&](auto r) {
-        const T* const held = u + k * tile + r * V::size();
-        if constexpr (mean) at[r] = at[r] - simd::load<V>(held);
-        entry(V(one[0]), V(one[legs_rows]), V(one[2 * legs_rows]), V(one[3 * legs_rows]), at[r], c[k][r]);
-        if constexpr (mean) at[r] = at[r] + simd::load<V>(held);
+        V z = at[r].x;
+        if constexpr (mean) z = z - simd::load<V>(u + k * tile + r * V::size());
+        at[r].add(entry(V(one[0]), V(one[legs_rows]), V(one[2 * legs_rows]), V(one[3 * legs_rows]), z, c[k][r]));
       });
     });
-    simd::unrolled<R>([&](auto r) { simd::store(at[r], x + r * V::size()); });
-    x += tile;
+    simd::unrolled<R>([&](auto r) { at[r].store(x + r * V::size(), tile); });
+    x += step_row<T>;
   };
   row(tables, std::true_type{});
   for (std::size_t n = 0; n < order; n += legs_rows, tables += K * 4 * legs_rows) {
@@ -90,16 +118,21 @@ DANAUS_INLINE void advance_lanes(std::size_t order, const T* tables, const T* u,
 /// One sample of one channel, whose tables are ready: a chain of N fused operations.
 template <class T>
 DANAUS_INLINE void advance_one(std::size_t order, const T* tables, T u, T* x) noexcept {
+  using V = simd::vec<T, 1>;
   T c = 0;
-  x[0] = x[0] - u;
-  for (std::size_t n = 0; n < order; n += legs_rows, tables += 4 * legs_rows, x += legs_rows) {
+  for (std::size_t n = 0; n < order; n += legs_rows, tables += 4 * legs_rows) {
     const std::size_t count = std::min(legs_rows, order - n);
     for (std::size_t i = 0; i < count; ++i) {
-      const T z = x[i], pulled = tables[legs_rows + i] * c + T(0), kept = tables[2 * legs_rows + i] * c + T(0);
-      x[i] = tables[i] * z + pulled;
+      T* const p = x + n + i;
+      const T z = n + i == 0 ? p[0] - u : p[0];
+      const T pulled = tables[legs_rows + i] * c + T(0), kept = tables[2 * legs_rows + i] * c + T(0);
+      const T change = tables[i] * z + pulled;
       c = tables[3 * legs_rows + i] * z + kept;
+      Kept<V, legs_carries<T>> at;
+      at.load(p, order);
+      at.add(V(change));
+      at.store(p, order);
     }
-    if (n == 0) x[0] = x[0] + u;
   }
 }
 
@@ -110,17 +143,18 @@ DANAUS_INLINE void retreat_lanes(std::size_t order, const T* tables, T* du, T* x
   simd::unrolled<K>([&](auto k) { simd::unrolled<R>([&](auto r) { c[k][r] = V(T(0)); }); });
   for (std::size_t n = order; n-- > 0;) {
     const T* const block = tables + n / legs_rows * (K * 4 * legs_rows) + n % legs_rows;
-    V at[R];
-    simd::unrolled<R>([&](auto r) { at[r] = simd::load<V>(x + n * tile + r * V::size()); });
+    Kept<V, legs_carries<T>> at[R];
+    simd::unrolled<R>([&](auto r) { at[r].load(x + n * step_row<T> + r * V::size(), tile); });
     simd::unrolled<K>([&](auto k) {
       const T* const w = block + k * 4 * legs_rows;
       simd::unrolled<R>([&](auto r) {
-        const V whole = at[r];
-        entry(V(w[0]), V(w[3 * legs_rows]), V(w[2 * legs_rows]), V(w[legs_rows]), at[r], c[k][r]);
-        if (n == 0) simd::store(whole - at[r], du + k * tile + r * V::size());
+        const V change =
+            entry(V(w[0]), V(w[3 * legs_rows]), V(w[2 * legs_rows]), V(w[legs_rows]), at[r].x, c[k][r]);
+        at[r].add(change);
+        if (n == 0) simd::store(-change, du + k * tile + r * V::size());
       });
     });
-    simd::unrolled<R>([&](auto r) { simd::store(at[r], x + n * tile + r * V::size()); });
+    simd::unrolled<R>([&](auto r) { at[r].store(x + n * step_row<T> + r * V::size(), tile); });
   }
 }
 
@@ -146,9 +180,9 @@ DANAUS_INLINE void cross_tiles(LegsStepShape shape, std::size_t first, std::size
     }
     for (std::size_t lane = 0; lane < tile; lane += group) {
       if constexpr (Back) {
-        retreat_lanes<K, R, V>(shape.order, tables, rows + lane, x + i * tile * shape.order + lane);
+        retreat_lanes<K, R, V>(shape.order, tables, rows + lane, x + i * step_row<T> * shape.order + lane);
       } else {
-        advance_lanes<K, R, V>(shape.order, tables, rows + lane, x + i * tile * shape.order + lane);
+        advance_lanes<K, R, V>(shape.order, tables, rows + lane, x + i * step_row<T> * shape.order + lane);
       }
     }
     if constexpr (Back) {
@@ -174,7 +208,14 @@ DANAUS_INLINE void advance_samples(const LegsStepTables& t, const LegsStep* step
     lane[j] = static_cast<T>(j);
   }
   const V input = simd::load<V>(held), place = simd::load<V>(lane);
-  V moving(T(0)), c(T(0));
+  const auto shifted = [&]<std::size_t... I>(V from, T in, std::index_sequence<I...>) {  // lane j <- lane j - 1
+    return V::wrap(
+        __builtin_shufflevector(from.v, V(in).v, (I == 0 ? static_cast<int>(J) : static_cast<int>(I) - 1)...));
+  };
+  constexpr auto all_lanes = std::make_index_sequence<J>{};
+  Kept<V, legs_carries<T>> moving{V(T(0)), V(T(0))};
+  T* const lost = x + t.order;
+  V c(T(0));
   const std::size_t all = t.order + J - 1;
   for (std::size_t first = 0; first < all; first += legs_rows) {
     const std::size_t count = std::min(legs_rows, all - first);
@@ -189,15 +230,14 @@ DANAUS_INLINE void advance_samples(const LegsStepTables& t, const LegsStep* step
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t n = first + i;
       const T* const w = rows + i * 4 * J;
-      moving = [&]<std::size_t... I>(std::index_sequence<I...>) {  // lane j <- lane j - 1, lane 0 <- x_n
-        return V::wrap(__builtin_shufflevector(moving.v, V(n < t.order ? x[n] : T(0)).v,
-                                               (I == 0 ? static_cast<int>(J) : static_cast<int>(I) - 1)...));
-      }(std::make_index_sequence<J>{});
-      const auto mean = place == V(static_cast<T>(n));
-      if (n < J) moving = simd::select(mean, moving - input, moving);
-      entry(simd::load<V>(w), simd::load<V>(w + J), simd::load<V>(w + 2 * J), simd::load<V>(w + 3 * J), moving, c);
-      if (n < J) moving = simd::select(mean, moving + input, moving);
-      if (n + 1 >= J) x[n + 1 - J] = moving.v[J - 1];
+      moving.x = shifted(moving.x, n < t.order ? x[n] : T(0), all_lanes);
+      if constexpr (legs_carries<T>) moving.lost = shifted(moving.lost, n < t.order ? lost[n] : T(0), all_lanes);
+      V z = moving.x;
+      if (n < J) z = simd::select(place == V(static_cast<T>(n)), z - input, z);
+      moving.add(entry(simd::load<V>(w), simd::load<V>(w + J), simd::load<V>(w + 2 * J), simd::load<V>(w + 3 * J), z, c));
+      if (n + 1 < J) continue;
+      x[n + 1 - J] = moving.x.v[J - 1];
+      if constexpr (legs_carries<T>) lost[n + 1 - J] = moving.lost.v[J - 1];
     }
   }
 }
@@ -225,7 +265,8 @@ DANAUS_INLINE constexpr std::size_t step_workspace_bytes(std::size_t order) noex
 }
 
 /// Steps pieces [first, last) of x over u (L, channels), L steps. No sample may be the first of all: that one is exact,
-/// x = u e_0. 6 L N operations a channel; 1e-6 (float), 1e-13 (double) of the recurrence in exact arithmetic, N <= 1024.
+/// x = u e_0. 6 L N operations a channel (float:
+/// 10); 1e-6 (float), 1e-12 (double) of the recurrence in exact arithmetic, N <= 1024, L <= 1e6.
 template <std::floating_point T>
 DANAUS_KERNEL void scan_steps(const LegsStepTables& t, LegsStepShape shape, std::size_t first, std::size_t last,
                               const LegsStep* steps, View<const T, 2> u, T* x, Workspace space) noexcept {

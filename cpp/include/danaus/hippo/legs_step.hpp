@@ -16,10 +16,11 @@
 // u e_0 is the fixed point (A e_0 = -B), so that z = x - u e_0 obeys z' = A z in log time, and a step is
 //   y = (I - backward A)^-1 (I + forward A) z,   x <- y + u e_0.
 // With r_n = sqrt(2n + 1), D_n = 1 + backward (n + 1), g the one of the two that is not zero, and one running sum c:
-//   y_n = a_n z_n - q_n c_n,        a_n = (1 - forward (n + 1)) / D_n,   q_n = g r_n / D_n,
-//   c_{n+1} = p_n c_n + s_n z_n,    p_n = (1 - backward n) / D_n,        s_n = gain r_n / D_n,
-// where `gain` is 2 for the bilinear method (c sums r (z + y)) and 1 for the others (c sums r y or r z). 6 operations an
-// entry, and one fused operation from c_n to c_{n+1}.
+//   x_n <- x_n + (d_n z_n - q_n c_n),   d_n = -(forward + backward) (n + 1) / D_n,   q_n = g r_n / D_n,
+//   c_{n+1} = p_n c_n + s_n z_n,        p_n = (1 - backward n) / D_n,                s_n = gain r_n / D_n,
+// where `gain` is 2 for the bilinear method (c sums r (z + y)) and 1 for the others (c sums r y or r z). One fused
+// operation leads from c_n to c_{n+1}. Late steps are small: float keeps what rounding takes from x (Kahan) beside it,
+// so that a million of them err no more than one.
 namespace danaus {
 
 /// How a step of LegS is approximated. Log time takes h = log(t1 / t0), which is exact for the differential
@@ -47,18 +48,24 @@ inline LegsStep legs_step(LegsMethod method, double from, double to) noexcept {
 /// lanes. Five channels in a tile of 16 cost about what five alone do.
 inline constexpr std::size_t legs_lone = 4;
 
-/// The shape of the coefficients in memory: (channels, N), or (tiles, N, tile).
+/// Whether what rounding takes from the coefficients is kept.
+template <class T>
+inline constexpr bool legs_carries = sizeof(T) == 4;
+
+/// The shape of the coefficients in memory: (channels, parts, N), or (tiles, N, parts, tile); the second part is what
+/// rounding took.
 struct LegsStepShape {
   std::size_t order;
   std::size_t channels;
+  std::size_t parts;
   DANAUS_INLINE bool lone() const noexcept { return channels <= legs_lone; }
   /// Pieces that may be worked on independently.
   DANAUS_INLINE std::size_t pieces() const noexcept { return lone() ? channels : padded(channels) / tile; }
-  DANAUS_INLINE std::size_t piece() const noexcept { return lone() ? order : order * tile; }
+  DANAUS_INLINE std::size_t piece() const noexcept { return lone() ? order * parts : order * parts * tile; }
   DANAUS_INLINE std::size_t size() const noexcept { return pieces() * piece(); }
-  /// Where x_n of channel c stands.
-  DANAUS_INLINE std::size_t at(std::size_t c, std::size_t n) const noexcept {
-    return lone() ? c * order + n : (c / tile * order + n) * tile + c % tile;
+  /// Where part p of x_n of channel c stands.
+  DANAUS_INLINE std::size_t at(std::size_t c, std::size_t n, std::size_t p = 0) const noexcept {
+    return lone() ? (c * parts + p) * order + n : ((c / tile * order + n) * parts + p) * tile + c % tile;
   }
 };
 

@@ -24,7 +24,7 @@ class LegsStepMemory {
  public:
   LegsStepMemory(const LegsStepKernels<T>& steps, const LegsKernels<T>& kernels, LegsMethod method, std::size_t order,
                  std::size_t channels)
-      : steps_(steps), kernels_(kernels), method_(method), shape_{order, channels} {
+      : steps_(steps), kernels_(kernels), method_(method), shape_{order, channels, legs_carries<T> ? 2u : 1u} {
     require(order > 0 && order <= 2048,
             [&] { return "hippo.Memory: n must be 1 to 2048, got " + std::to_string(order); });
     require(channels > 0, [] { return "hippo.Memory: channels must be positive, got 0"; });
@@ -83,6 +83,7 @@ class LegsStepMemory {
     const Exact second(other);
     kernels_.merge(first.tables, first.state(), second.state(), workspace(first.scratch));
     time_ = first.state().start();
+    std::fill(state_.begin(), state_.end(), T(0));
     for (std::size_t c = 0; c < channels(); ++c)
       for (std::size_t n = 0; n < order(); ++n)
         state_[shape_.at(c, n)] = static_cast<T>(first.state().coefficients()[n * channels() + c]);
@@ -93,14 +94,13 @@ class LegsStepMemory {
     std::fill(state_.begin(), state_.end(), T(0));
   }
 
-  /// The time, then the coefficients (channels, N).
+  /// The time, then the coefficients (parts, channels, N), part 1 what rounding took from them, where it is kept.
   Buffer<double> state() const {
     Buffer<double> all{time_};
-    for (std::size_t c = 0; c < channels(); ++c)
-      for (std::size_t n = 0; n < order(); ++n) all.push_back(static_cast<double>(state_[shape_.at(c, n)]));
+    for (std::size_t i = 0; i < numbers(); ++i) all.push_back(static_cast<double>(state_[place(i)]));
     return all;
   }
-  std::size_t state_size() const noexcept { return 1 + order() * channels(); }
+  std::size_t state_size() const noexcept { return 1 + numbers(); }
   void restore(std::span<const double> state) {
     require(state.size() == state_size(), [&] {
       return "hippo.Memory: the state must hold " + std::to_string(state_size()) + " numbers, got " +
@@ -109,9 +109,7 @@ class LegsStepMemory {
     require(std::isfinite(state[0]) && state[0] >= 0,
             [] { return "hippo.Memory: the state must come from a memory of the same shape"; });
     time_ = state[0];
-    for (std::size_t c = 0; c < channels(); ++c)
-      for (std::size_t n = 0; n < order(); ++n)
-        state_[shape_.at(c, n)] = static_cast<T>(state[1 + c * order() + n]);
+    for (std::size_t i = 0; i < numbers(); ++i) state_[place(i)] = static_cast<T>(state[1 + i]);
   }
 
  private:
@@ -171,6 +169,11 @@ class LegsStepMemory {
       });
       done += count;
     }
+  }
+  std::size_t numbers() const noexcept { return shape_.parts * channels() * order(); }
+  std::size_t place(std::size_t i) const noexcept {
+    const std::size_t row = i / order();
+    return shape_.at(row % channels(), i % order(), row / channels());
   }
   void check_channels(std::size_t got) const {
     require(got == channels(), [&] {

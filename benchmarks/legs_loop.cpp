@@ -69,8 +69,7 @@ int main(int argc, char** argv) {
       for (std::size_t k = 0; k < length; ++k) memory.step(signal.data() + k * batch);
       served::keep(memory.state());
     });
-    std::string answer =
-        "{\"ns\": " + std::to_string(ns / static_cast<double>(length)) + ", \"coefficients\": [";
+    std::string answer = "{\"ns\": " + std::to_string(ns / static_cast<double>(length)) + ", \"coefficients\": [";
     for (std::size_t n = 0; n < memory.state().size(); ++n) {
       char number[40];
       std::snprintf(number, sizeof number, "%s%.9g", n > 0 ? ", " : "", static_cast<double>(memory.state()[n]));

@@ -24,9 +24,10 @@ LegsMethod method_of(const std::string& name) {
   if (name == "hippo_bilinear") return LegsMethod::hippo_bilinear;
   if (name == "backward_euler") return LegsMethod::backward_euler;
   if (name == "forward_euler") return LegsMethod::forward_euler;
-  raise<Error>("hippo.Memory: method must be 'exact', 'bilinear', 'hippo_bilinear', 'backward_euler' or "
-               "'forward_euler', is '" +
-               name + "'");
+  raise<Error>(
+      "hippo.Memory: method must be 'exact', 'bilinear', 'hippo_bilinear', 'backward_euler' or "
+      "'forward_euler', is '" +
+      name + "'");
 }
 
 /// A memory of one element type for Python; Core is its C++ class.
@@ -209,8 +210,7 @@ Result<double> legs_moments(std::size_t n, double span, const Array& times, cons
   const nb::gil_scoped_release unlocked;
   const LegsTables tables = legs_series(n);
   const Scratch scratch(kernels().legs<double>().workspace_bytes(tables, channels));
-  kernels().legs<double>().moments(tables, span, at.span(),
-                                   View<const double, 2>(in.data(), {at.size(), channels}),
+  kernels().legs<double>().moments(tables, span, at.span(), View<const double, 2>(in.data(), {at.size(), channels}),
                                    View<double, 2>(out.data(), {n, channels}), scratch.workspace());
   return out;
 }
@@ -239,9 +239,8 @@ Result<T> legs_steps_vjp(const std::string& method, const Array& grad, const Arr
   std::vector<Buffer<std::byte>> scratch(pieces, Buffer<std::byte>(bytes));
   executor(threads)(pieces, [&](std::size_t p) noexcept {
     kernels().legs_steps<T>().scan_vjp(tables, {n, channels, parts}, p * tiles / pieces, (p + 1) * tiles / pieces,
-                                       steps.data(),
-                                       View<T, 2>(out.data() + channels, {length - 1, channels}), g.data(),
-                                       workspace(scratch[p]));
+                                       steps.data(), View<T, 2>(out.data() + channels, {length - 1, channels}),
+                                       g.data(), workspace(scratch[p]));
   });
   for (std::size_t c = 0; c < channels; ++c) out.data()[c] = g[place(c, 0)];
   return out;

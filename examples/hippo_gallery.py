@@ -18,7 +18,7 @@ import numpy.typing as npt
 from danaus._picture import Axes, Sheet
 from danaus.hippo import Memory
 
-MEASURES = ("legs", "legt", "lmu", "lagt", "fout", "foud", "fous")
+MEASURES = ("legs", "fous", "legt", "lmu", "fout", "lagt", "foud")
 ORDERS = (32, 64, 128, 256, 512, 1024)
 Signal = npt.NDArray[np.float32]
 
@@ -33,8 +33,10 @@ def heartbeat(seconds: float = 10.0) -> Signal:
 
 
 def chord(seconds: float = 0.75, rate: int = 4000) -> Signal:
-    """A broken A major chord of plucked strings, computed: four notes with two overtones each, a sharp attack and an
-    exponential decay. Music in miniature; no recording comes with the package."""
+    """A broken A major chord of plucked strings, computed.
+
+    Four notes with two overtones each, a sharp attack and an exponential decay. No recording comes with the package.
+    """
     t = np.arange(int(rate * seconds)) / rate
     sound = np.zeros_like(t)
     for i, pitch in enumerate((110.0, 138.59, 164.81, 220.0)):
@@ -46,15 +48,20 @@ def chord(seconds: float = 0.75, rate: int = 4000) -> Signal:
 
 
 def remembered(signal: Signal, measure: str, n: int) -> tuple[npt.NDArray[np.float64], int] | None:
-    """What a memory gives back of the signal, and its bytes; None where this version has no such memory. Windows are
-    as long as the signal."""
-    theta = None if measure in ("legs", "lagt", "fous") else float(len(signal))
+    """What a memory gives back of the signal, and its bytes; None where this version has no such memory.
+
+    Windows are as long as the signal.
+    """
+    length = len(signal)
+    theta = float(length) if measure in ("legt", "lmu", "fout") else None
+    # Decays have a scale of their own: the signal lasts 2 n of it (Laguerre functions reach to about 4 n), or 1.
+    dt = {"lagt": 2 * n / length, "foud": 1 / length}.get(measure, 1.0)
     try:
-        memory = Memory(measure, n, theta=theta)
+        memory = Memory(measure, n - 1 if measure == "fous" else n, theta=theta, dt=dt)  # frequencies -M to M
     except ValueError:
         return None
     memory.extend(signal[:, None])
-    middles = np.arange(len(signal)) + 0.5
+    middles = (np.arange(length) + 0.5) * dt
     return memory.reconstruct(middles)[:, 0].astype(np.float64), memory.coefficients.nbytes
 
 
@@ -104,7 +111,8 @@ def gallery(out: Path, orders: tuple[int, ...] = ORDERS, seconds: float = 10.0) 
         "# What N numbers remember",
         "",
         "Made by `python examples/hippo_gallery.py`. Errors are relative root mean squares over the whole signal;",
-        "decimation keeps N samples and draws lines between them. All bytes are those of float32 coefficients.",
+        "decimation keeps N samples and draws lines between them. Bytes are those of float32 coefficients (complex64",
+        "for fous).",
         "Measures that weigh the recent past more (lagt, foud) are meant to lose the rest; sliding windows (legt, lmu,",
         "fout) are as long as the signal here, and are truncated systems, not projections.",
         "",

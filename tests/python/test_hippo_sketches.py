@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -63,13 +64,11 @@ def test_a_long_signal_with_gaps_in_time():
         assert distance(found.coefficients, truth) <= 1e-11
 
 
-@given(
-    sizes=st.lists(st.integers(1, 60), min_size=3, max_size=3), n=st.integers(1, 70), channels=st.integers(1, 9)
-)
+@given(sizes=st.lists(st.integers(1, 60), min_size=3, max_size=3), n=st.integers(1, 70), channels=st.integers(1, 9))
 def test_addition_is_associative(sizes, n, channels):
     edges = np.concatenate([[0], np.cumsum(sizes)])
     u = noise((int(edges[-1]), channels))
-    a, b, c = (Sketch(p, q, project(u[p:q], n)) for p, q in zip(edges[:-1], edges[1:], strict=True))
+    a, b, c = (Sketch(p, q, project(u[p:q], n)) for p, q in pairwise(edges))
     left, right = (a + b) + c, a + (b + c)
     assert distance(left.coefficients, right.coefficients) <= 1e-12
     assert distance((c + (b + a)).coefficients, right.coefficients) <= 1e-12

@@ -21,8 +21,9 @@ def system(n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def coefficients(u: np.ndarray, n: int, method: str, times: np.ndarray | None = None) -> np.ndarray:
-    """``(channels, n)``: x = u_0 e_0 after the first sample; then over a cell [t0, t1), with h = log(t1 / t0), or
-    (t1 - t0) / t0 for ``"hippo_bilinear"``:
+    """Coefficients ``(channels, n)``, x = u_0 e_0 after the first sample.
+
+    Then over a cell [t0, t1), with h = log(t1 / t0), or (t1 - t0) / t0 for ``"hippo_bilinear"``:
 
         bilinear:        (I - h/2 A) x1 = (I + h/2 A) x0 + h B u
         backward_euler:  (I - h A) x1 = x0 + h B u

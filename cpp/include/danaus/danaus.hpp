@@ -26,6 +26,7 @@
 #include <danaus/hippo/chunk.hpp>
 #include <danaus/hippo/legendre.hpp>
 #include <danaus/hippo/legs.hpp>
+#include <danaus/hippo/legs_entry.hpp>
 #include <danaus/hippo/legs_kernels.hpp>
 #include <danaus/hippo/legs_scan.hpp>
 #include <danaus/hippo/legs_step.hpp>

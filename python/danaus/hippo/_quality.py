@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -12,20 +13,24 @@ from .._picture import Axes, Sheet
 _INK, _SOFT, _RULE, _PAPER = "#22262b", "#6c747d", "#e6e3dc", "#fcfbf8"
 _GREY, _ORANGE = "#b9c0c7", "#d9660a"
 
+CENTRED = ("fous", "fourier_sliding")  # frequencies -M to M
+
 
 def last_half(measure: str, coefficients: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """The root of the energy in the upper half of the coefficients, per channel.
 
     Energies are those of orthonormal functions: the coefficients of ``"lmu"``, whose P_m are not, are weighed. For
-    ``"fous"``, m = -M .. M, the upper half is |m| > M / 2.
+    complex Fourier series, m = -M .. M, the upper half is |m| > M / 2.
     """
     n = coefficients.shape[1]
     energy = np.abs(coefficients.astype(np.complex128)) ** 2
-    order = np.abs(np.arange(n) - n // 2) if measure == "fous" else np.arange(n)
+    centred = measure in CENTRED
+    order = np.abs(np.arange(n) - n // 2) if centred else np.arange(n)
     if measure == "lmu":
         energy /= 2 * order + 1
-    upper = order > n // 4 if measure == "fous" and n > 1 else order >= n // 2
-    return np.sqrt(energy[:, upper].sum(1))
+    upper = order > n // 4 if centred and n > 1 else order >= n // 2
+    found: npt.NDArray[np.float64] = np.sqrt(energy[:, upper].sum(1))
+    return found
 
 
 def _ticks(low: float, high: float, count: int = 5) -> dict[float, str]:
@@ -66,7 +71,7 @@ def _thinned(
     if len(times) <= 2 * columns:
         return times, values
     edges = np.linspace(0, len(values), columns + 1).astype(np.int64)
-    low = [int(a + np.argmin(values[a:b])) for a, b in zip(edges[:-1], edges[1:], strict=True)]
-    high = [int(a + np.argmax(values[a:b])) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    low = [int(a + np.argmin(values[a:b])) for a, b in pairwise(edges)]
+    high = [int(a + np.argmax(values[a:b])) for a, b in pairwise(edges)]
     keep = np.unique(np.concatenate([low, high]))
     return times[keep], values[keep]

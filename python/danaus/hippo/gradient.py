@@ -65,8 +65,10 @@ def project_vjp(
 
 
 def _integral(grad: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Of sum_m grad_m r_m P_m over [0, s), divided by the span: a series one longer, from
-    the integral of P_m = (P_{m+1} - P_{m-1}) / (2m + 1); its constant drops out of differences."""
+    """Of sum_m grad_m r_m P_m over [0, s), divided by the span: a series one longer.
+
+    The integral of P_m is (P_{m+1} - P_{m-1}) / (2m + 1); its constant drops out of differences.
+    """
     n = grad.shape[1]
     root = np.sqrt(2.0 * np.arange(n + 1) + 1)
     scaled = 0.5 * grad / root[:n]

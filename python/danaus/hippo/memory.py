@@ -88,7 +88,8 @@ class Memory:
         """
         ends = None if times is None else np.asarray(times, dtype=np.float64) / self.dt
         count = thread_count("hippo.Memory", threads)
-        self._core.extend(float_array("hippo.Memory", "u", u), ends, *([count] if count > 1 else []))
+        shared = [count] if count > 1 and hasattr(self._core, "trajectory") else []  # only LegS deals out channels
+        self._core.extend(float_array("hippo.Memory", "u", u), ends, *shared)
 
     @property
     def coefficients(self) -> FloatArray:
@@ -102,13 +103,13 @@ class Memory:
         return signal
 
     def error_estimate(self) -> FloatArray:
-        """``(channels,)``: how far the remembered signal may be from the one that came, root mean square over the
-        measure.
+        """``(channels,)``: how far the remembered signal may be from the one that came.
 
-        It is the root of the energy sum |x_m|^2 in the upper half of the coefficients, m >= n / 2 (of orthonormal
-        functions; for ``"fous"`` |m| > M / 2). What is forgotten is the energy beyond n: the two are equal where
-        coefficients fall as 1 / m, as they do after a jump; the estimate is larger than the error where they fall
-        faster (smooth signals), and smaller where they fall more slowly (noise: then it is near the signal's own).
+        A root mean square over the measure: the root of the energy sum |x_m|^2 in the upper half of the coefficients,
+        m >= n / 2 (of orthonormal functions; for complex Fourier series |m| > M / 2). What is forgotten is the energy
+        beyond n: the two are equal where coefficients fall as 1 / m, as they do after a jump; the estimate is larger
+        than the error where they fall faster (smooth signals), and smaller where they fall more slowly (noise: then it
+        is near the signal's own).
         """
         return last_half(self.measure, self.coefficients).astype(self.dtype)
 

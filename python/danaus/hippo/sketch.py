@@ -90,9 +90,11 @@ class Sketch:
         return combine((first, second))
 
     def __sub__(self, part: Sketch) -> Sketch:
-        """The sketch of what is left where ``part`` begins or ends with this interval: the oldest samples of a window
-        can be forgotten. Exact but for rounding, which grows as the rest gets shorter: refused where it would be
-        multiplied by more than 1e6. Of exact sketches: differences of differences multiply again."""
+        """The sketch of what is left where ``part`` begins or ends with this interval.
+
+        So the oldest samples of a window can be forgotten. Exact but for rounding, which grows as the rest gets
+        shorter: refused where it would be multiplied by more than 1e6. Differences of differences multiply again.
+        """
         if not isinstance(part, Sketch):
             return NotImplemented
         where = "hippo.Sketch"
@@ -118,12 +120,13 @@ class Sketch:
         return Sketch(start, stop, whole - _moments(part, part.start, part.stop, start, stop))
 
     def window(self, start: float, stop: float) -> Sketch:
-        """This sketch's polynomial over a part of its interval: exact for the polynomial, which is all that is known
-        of the signal inside the interval."""
+        """The same polynomial over a part of the interval.
+
+        Exact for the polynomial, which is all that is known of the signal inside the interval.
+        """
         if not self.start <= start < stop <= self.stop:
             raise ValueError(
-                f"hippo.Sketch: a window must lie in [{self.start}, {self.stop}) and not be empty, "
-                f"is [{start}, {stop})"
+                f"hippo.Sketch: a window must lie in [{self.start}, {self.stop}) and not be empty, is [{start}, {stop})"
             )
         return Sketch(start, stop, _moments(self, start, stop, start, stop))
 
@@ -146,8 +149,8 @@ def _moments(sketch: Sketch, low: float, high: float, start: float, stop: float)
     inside = (high - low) * node
     values = evaluate(sketch.coefficients, sketch.stop - sketch.start, inside + (low - sketch.start))
     values *= (weight * ((high - low) / (stop - start)))[:, None]
-    found: Float64Array = _core.legs_moments(sketch.n, stop - start, inside + (low - start), values)
-    return found.T
+    found: Float64Array = _core.legs_moments(sketch.n, stop - start, inside + (low - start), values).T
+    return found
 
 
 def combine(parts: Iterable[Sketch], start: float | None = None, stop: float | None = None) -> Sketch:
@@ -234,6 +237,8 @@ def _share(u: FloatArray, n: int, every: int, edges: Float64Array, share: range,
     if share.stop > whole and share.stop > share.start:
         rows = slice(whole * every, len(u))
         core.reset()
-        core.extend(u[rows].astype(np.float64, copy=False), None if unit else edges[rows.start + 1 :] - edges[rows.start])
+        core.extend(
+            u[rows].astype(np.float64, copy=False), None if unit else edges[rows.start + 1 :] - edges[rows.start]
+        )
         found.append(Sketch(edges[rows.start], edges[-1], core.coefficients()))
     return found

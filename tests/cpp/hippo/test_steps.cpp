@@ -79,7 +79,8 @@ void check_dense(std::size_t order, std::size_t channels, LegsMethod method, dou
       off += std::pow(static_cast<double>(x[c * order + n]) - want[n], 2);
       norm += want[n] * want[n];
     }
-    CHECK_NEAR(std::sqrt(off) / std::max(std::sqrt(norm), 0.5), 0, tolerance);  // of x or the signal, root mean square 0.58
+    CHECK_NEAR(std::sqrt(off) / std::max(std::sqrt(norm), 0.5), 0,
+               tolerance);  // of x or the signal, root mean square 0.58
   }
 }
 

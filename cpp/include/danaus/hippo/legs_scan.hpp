@@ -3,8 +3,7 @@
 
 #include <algorithm>
 
-#include <danaus/hippo/legs_step.hpp>
-#include <danaus/simd/loop.hpp>
+#include <danaus/hippo/legs_entry.hpp>
 
 // The steps of legs_step.hpp. The recurrence runs along the coefficients n; what is independent lies across it:
 //   many channels: channels in lanes, and up to legs_batch samples on their way through the coefficients at once, so
@@ -15,74 +14,6 @@
 namespace danaus {
 inline namespace DANAUS_ISA {
 namespace legs {
-
-/// Where d, -q, p and s go.
-template <class T>
-struct StepRows {
-  T* d;
-  T* q;
-  T* p;
-  T* s;
-};
-
-/// Lanes of d, -q, p, s in double precision, rounded once: r and n per lane, the step's numbers per lane.
-template <class W, class T>
-DANAUS_INLINE void write_rows(W r, W n, W forward, W backward, W share, W gain, const StepRows<T>& to,
-                              std::size_t i) noexcept {
-  const W one(1), inverse = one / fma(backward, n + one, one), scaled = r * inverse;
-  simd::store(simd::convert<T>(-((forward + backward) * (n + one)) * inverse), to.d + i);
-  simd::store(simd::convert<T>(-(share * scaled)), to.q + i);
-  simd::store(simd::convert<T>(fnma(backward, n, one) * inverse), to.p + i);
-  simd::store(simd::convert<T>(gain * scaled), to.s + i);
-}
-
-/// The coefficients as they are worked on: x and, where it is kept, what rounding took from it.
-template <class V, bool Carries>
-struct Kept {
-  V x, lost;
-  DANAUS_INLINE void load(const typename V::value_type* p, std::size_t part) noexcept {
-    x = simd::load<V>(p);
-    if constexpr (Carries) lost = simd::load<V>(p + part);
-  }
-  DANAUS_INLINE void store(typename V::value_type* p, std::size_t part) const noexcept {
-    simd::store(x, p);
-    if constexpr (Carries) simd::store(lost, p + part);
-  }
-  DANAUS_INLINE void add(V change) noexcept {
-    if constexpr (Carries) {
-      const V whole = change + lost, next = x + whole;
-      lost = whole - (next - x);
-      x = next;
-    } else {
-      x = x + change;
-    }
-  }
-};
-
-/// One entry: the change d z + q c; c <- p c + s z. The zeros leave one product each to fuse: all compilers then round
-/// alike.
-template <class V>
-DANAUS_INLINE V entry(V d, V q, V p, V s, V z, V& c) noexcept {
-  const V zero(typename V::value_type(0)), change = fma(d, z, fma(q, c, zero));
-  c = fma(s, z, fma(p, c, zero));
-  return change;
-}
-
-/// The tables of K samples for blocks of legs_rows coefficients: (blocks, K, 4, legs_rows).
-template <std::size_t K, class T>
-DANAUS_INLINE void fill_tables(const LegsStepTables& t, const LegsStep* steps, T* tables) noexcept {
-  using W = simd::native<double>;
-  for (std::size_t n = 0; n < t.order; n += legs_rows) {
-    for (std::size_t k = 0; k < K; ++k, tables += 4 * legs_rows) {
-      const LegsStep& h = steps[k];
-      const StepRows<T> rows{tables, tables + legs_rows, tables + 2 * legs_rows, tables + 3 * legs_rows};
-      const std::size_t count = std::min(legs_rows, (t.order - n + W::size() - 1) / W::size() * W::size());
-      for (std::size_t i = 0; i < count; i += W::size())
-        write_rows(simd::load<W>(t.root.data() + n + i), simd::load<W>(t.index.data() + n + i), W(h.forward),
-                   W(h.backward), W(h.share), W(h.gain), rows, i);
-    }
-  }
-}
 
 /// From one coefficient of a tile to the next.
 template <class T>
@@ -125,9 +56,9 @@ DANAUS_INLINE void advance_one(std::size_t order, const T* tables, T u, T* x) no
     for (std::size_t i = 0; i < count; ++i) {
       T* const p = x + n + i;
       const T z = n + i == 0 ? p[0] - u : p[0];
-      const T pulled = tables[legs_rows + i] * c + T(0), kept = tables[2 * legs_rows + i] * c + T(0);
+      const T pulled = tables[legs_rows + i] * c + T(0), added = tables[3 * legs_rows + i] * z + T(0);
       const T change = tables[i] * z + pulled;
-      c = tables[3 * legs_rows + i] * z + kept;
+      c = tables[2 * legs_rows + i] * c + added;
       Kept<V, legs_carries<T>> at;
       at.load(p, order);
       at.add(V(change));
@@ -148,8 +79,7 @@ DANAUS_INLINE void retreat_lanes(std::size_t order, const T* tables, T* du, T* x
     simd::unrolled<K>([&](auto k) {
       const T* const w = block + k * 4 * legs_rows;
       simd::unrolled<R>([&](auto r) {
-        const V change =
-            entry(V(w[0]), V(w[3 * legs_rows]), V(w[2 * legs_rows]), V(w[legs_rows]), at[r].x, c[k][r]);
+        const V change = entry(V(w[0]), V(w[3 * legs_rows]), V(w[2 * legs_rows]), V(w[legs_rows]), at[r].x, c[k][r]);
         at[r].add(change);
         if (n == 0) simd::store(-change, du + k * tile + r * V::size());
       });
@@ -176,7 +106,8 @@ DANAUS_INLINE void cross_tiles(LegsStepShape shape, std::size_t first, std::size
     if constexpr (!Back) {
       for (std::size_t k = 0; k < K; ++k)
         for (std::size_t c = 0; c < tile; ++c)
-          rows[k * tile + c] = c < count ? from[static_cast<std::ptrdiff_t>(k) * stride + static_cast<std::ptrdiff_t>(c)] : T(0);
+          rows[k * tile + c] =
+              c < count ? from[static_cast<std::ptrdiff_t>(k) * stride + static_cast<std::ptrdiff_t>(c)] : T(0);
     }
     for (std::size_t lane = 0; lane < tile; lane += group) {
       if constexpr (Back) {
@@ -234,7 +165,8 @@ DANAUS_INLINE void advance_samples(const LegsStepTables& t, const LegsStep* step
       if constexpr (legs_carries<T>) moving.lost = shifted(moving.lost, n < t.order ? lost[n] : T(0), all_lanes);
       V z = moving.x;
       if (n < J) z = simd::select(place == V(static_cast<T>(n)), z - input, z);
-      moving.add(entry(simd::load<V>(w), simd::load<V>(w + J), simd::load<V>(w + 2 * J), simd::load<V>(w + 3 * J), z, c));
+      moving.add(
+          entry(simd::load<V>(w), simd::load<V>(w + J), simd::load<V>(w + 2 * J), simd::load<V>(w + 3 * J), z, c));
       if (n + 1 < J) continue;
       x[n + 1 - J] = moving.x.v[J - 1];
       if constexpr (legs_carries<T>) lost[n + 1 - J] = moving.lost.v[J - 1];
@@ -252,8 +184,7 @@ DANAUS_INLINE void advance_channel(const LegsStepTables& t, const LegsStep* step
       advance_one(t.order, rows, u[k * stride], x);
     }
   } else {
-    for (; k + N <= count; k += N)
-      advance_samples<simd::vec<T, N>>(t, steps + k, u + k * stride, stride, rows, x);
+    for (; k + N <= count; k += N) advance_samples<simd::vec<T, N>>(t, steps + k, u + k * stride, stride, rows, x);
     if (k < count) advance_channel<N / 2>(t, steps, u, stride, k, count, rows, x);
   }
 }

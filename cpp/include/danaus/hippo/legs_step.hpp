@@ -44,8 +44,8 @@ inline LegsStep legs_step(LegsMethod method, double from, double to) noexcept {
   return {0.5 * h, 0.5 * h, 0.5 * h, 2};
 }
 
-/// Channels up to this many are kept one after the other, with samples in lanes; more are kept in tiles, with channels in
-/// lanes. Five channels in a tile of 16 cost about what five alone do.
+/// Channels up to this many are kept one after the other, with samples in lanes; more are kept in tiles, with channels
+/// in lanes. Five channels in a tile of 16 cost about what five alone do.
 inline constexpr std::size_t legs_lone = 4;
 
 /// Whether what rounding takes from the coefficients is kept.
@@ -101,8 +101,8 @@ inline LegsStepTables legs_step_tables(std::size_t order) {
   return t;
 }
 
-/// The largest factor by which forward Euler multiplies a vector on its way, ||prod_k (I + h_k A)|| in the Frobenius norm
-/// over unit cells 1, 2, ..., or the first above `limit`. O(N^2) a step, N^2 / 2 steps at most.
+/// The largest factor by which forward Euler multiplies a vector on its way, ||prod_k (I + h_k A)|| in the Frobenius
+/// norm over unit cells 1, 2, ..., or the first above `limit`. O(N^2) a step, N^2 / 2 steps at most.
 inline double legs_forward_transient(std::size_t order, double limit) {
   Buffer<double> x(order * order, 0), sum(order);
   for (std::size_t n = 0; n < order; ++n) x[n * order + n] = 1;
@@ -121,7 +121,8 @@ inline double legs_forward_transient(std::size_t order, double limit) {
         square += z * z;
       }
     }
-    if (std::sqrt(square) > most * std::sqrt(static_cast<double>(order))) most = std::sqrt(square / static_cast<double>(order));
+    if (std::sqrt(square) > most * std::sqrt(static_cast<double>(order)))
+      most = std::sqrt(square / static_cast<double>(order));
   }
   return most;
 }

@@ -99,7 +99,8 @@ inline void join(const LegsTables& t, const Scratch& s, double a, double b) noex
   }
 }
 
-/// Channels [first, last) of out (N, channels) <- the coefficients over [0, state.time()); `out` may be the state's own.
+/// Channels [first, last) of out (N, channels) <- the coefficients over [0, state.time()); `out` may be the state's
+/// own.
 inline void collapse(const LegsTables& t, LegsState<const double> state, std::size_t first, std::size_t last,
                      double* out, Workspace space) noexcept {
   const std::size_t cells = state.cells(), channels = state.channels;

@@ -16,9 +16,9 @@
 
 namespace danaus {
 
-/// Online memory of `channels` signals by a one-step method of HiPPO-LegS: the first sample exactly, x = u e_0, then one
-/// step of LegsMethod a sample, O(N) each; coefficients and samples are T, a step's numbers are made in double precision
-/// and rounded once. It approximates what LegsMemory has exactly, with the same verbs and the same times.
+/// Online memory of `channels` signals by a one-step method of HiPPO-LegS: the first sample exactly, x = u e_0, then
+/// one step of LegsMethod a sample, O(N) each; coefficients and samples are T, a step's numbers are made in double
+/// precision and rounded once. It approximates what LegsMemory has exactly, with the same verbs and the same times.
 template <class T>
 class LegsStepMemory {
  public:
@@ -74,8 +74,8 @@ class LegsStepMemory {
   /// Appends what `other` remembers, whatever its method: exact for the two polynomials.
   void merge(const LegsStepMemory& other) {
     require(other.order() == order() && other.channels() == channels(), [&] {
-      return "hippo.Memory: merge needs a memory of " + std::to_string(channels()) + " channels and n = " +
-             std::to_string(order()) + ", got " + std::to_string(other.channels()) + " and " +
+      return "hippo.Memory: merge needs a memory of " + std::to_string(channels()) +
+             " channels and n = " + std::to_string(order()) + ", got " + std::to_string(other.channels()) + " and " +
              std::to_string(other.order());
     });
     if (other.time_ == 0) return;
@@ -117,8 +117,7 @@ class LegsStepMemory {
 
   /// The same coefficients as an exact memory's, for what it can do with them.
   struct Exact {
-    explicit Exact(const LegsStepMemory& memory)
-        : tables(legs_tables(memory.order(), 1)), channels(memory.channels()) {
+    explicit Exact(const LegsStepMemory& memory) : tables(legs_tables(memory.order(), 1)), channels(memory.channels()) {
       data.assign(state().size(), 0);
       data[0] = memory.time_;
       for (std::size_t c = 0; c < channels; ++c)

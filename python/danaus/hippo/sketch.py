@@ -49,7 +49,7 @@ class Sketch:
 
     >>> early, late = sketches(np.arange(8.0)[:, None], 2, every=4)
     >>> (early + late).coefficients.round(6)
-    array([[3.5     , 2.273303]])
+    array([[3.5     , 2.273317]])
     """
 
     start: float

@@ -215,33 +215,45 @@ Result<double> legs_moments(std::size_t n, double span, const Array& times, cons
   return out;
 }
 
-/// d loss / d u (length, channels) of the steps of `method`, where grad (channels, n) = d loss / d coefficients.
+/// d loss / d u (length, channels) of the steps of `method`, where grad (pieces, channels, n) = d loss / d coefficients
+/// after each `every` samples; samples beyond the last piece count for nothing.
 template <class T>
-Result<T> legs_steps_vjp(const std::string& method, const Array& grad, const Array& ends, std::size_t threads) {
-  const Input<T> in("hippo.project_vjp", "grad", grad);
-  const Input<double> at("hippo.project_vjp", "times", ends);
-  if (in.ndim() != 2 || in.size() == 0) wrong_shape("hippo.project_vjp", "grad", "(channels, n)", in.shape());
-  if (at.ndim() != 1) wrong_shape("hippo.project_vjp", "times", "(length,)", at.shape());
-  const std::size_t channels = in.shape(0), n = in.shape(1), length = at.size(), tiles = padded(channels) / tile;
+Result<T> legs_steps_vjp(const std::string& method, const Array& grad, const Array& ends, std::size_t every,
+                         std::size_t threads) {
+  const char* const here = "hippo.project_vjp";
+  const Input<T> in(here, "grad", grad);
+  const Input<double> at(here, "times", ends);
+  if (in.ndim() != 3) wrong_shape(here, "grad", "(pieces, channels, n)", in.shape());
+  if (at.ndim() != 1) wrong_shape(here, "times", "(length,)", at.shape());
+  const std::size_t count = in.shape(0), channels = in.shape(1), n = in.shape(2), length = at.size();
+  if (channels * n == 0 || count * every > length)
+    wrong_shape(here, "grad", "(length // every, channels, n)", in.shape());
   const LegsMethod how = method_of(method);
   Result<T> out = make_array<T>({length, channels});
   const nb::gil_scoped_release unlocked;
-  if (length == 0) return out;
+  std::fill(out.data() + count * every * channels, out.data() + length * channels, T(0));
+  if (count * every == 0) return out;
   const LegsStepTables tables = legs_step_tables(n);
-  std::vector<LegsStep> steps;
+  std::vector<LegsStep> steps{{}};  // the first sample is exact
   for (std::size_t k = 1; k < length; ++k) steps.push_back(legs_step(how, at.data()[k - 1], at.data()[k]));
   constexpr std::size_t parts = legs_carries<T> ? 2 : 1;
+  const LegsStepShape shape{n, channels, parts};
+  const std::size_t tiles = padded(channels) / tile;
   Buffer<T> g(tiles * n * parts * tile, T(0));
   const auto place = [&](std::size_t c, std::size_t i) { return (c / tile * n + i) * parts * tile + c % tile; };
-  for (std::size_t c = 0; c < channels; ++c)
-    for (std::size_t i = 0; i < n; ++i) g[place(c, i)] = in.data()[c * n + i];
   const std::size_t pieces = std::min(threads, tiles), bytes = kernels().legs_steps<T>().workspace_bytes(n);
   std::vector<Buffer<std::byte>> scratch(pieces, Buffer<std::byte>(bytes));
-  executor(threads)(pieces, [&](std::size_t p) noexcept {
-    kernels().legs_steps<T>().scan_vjp(tables, {n, channels, parts}, p * tiles / pieces, (p + 1) * tiles / pieces,
-                                       steps.data(), View<T, 2>(out.data() + channels, {length - 1, channels}),
-                                       g.data(), workspace(scratch[p]));
-  });
+  for (std::size_t i = count; i-- > 0;) {
+    const T* const more = in.data() + i * channels * n;
+    for (std::size_t c = 0; c < channels; ++c)
+      for (std::size_t m = 0; m < n; ++m) g[place(c, m)] += more[c * n + m];
+    const std::size_t first = std::max<std::size_t>(i * every, 1), rows = (i + 1) * every - first;
+    const View<T, 2> du(out.data() + first * channels, {rows, channels});
+    executor(threads)(pieces, [&](std::size_t p) noexcept {
+      kernels().legs_steps<T>().scan_vjp(tables, shape, p * tiles / pieces, (p + 1) * tiles / pieces,
+                                         steps.data() + first, du, g.data(), workspace(scratch[p]));
+    });
+  }
   for (std::size_t c = 0; c < channels; ++c) out.data()[c] = g[place(c, 0)];
   return out;
 }
@@ -258,8 +270,8 @@ void bind_hippo(nb::module_& m) {
   });
   m.def("legs_evaluate", &legs_evaluate, "coefficients"_a, "span"_a, "times"_a);
   m.def("legs_moments", &legs_moments, "n"_a, "span"_a, "times"_a, "values"_a);
-  m.def("legs_steps_vjp32", &legs_steps_vjp<float>, "method"_a, "grad"_a, "ends"_a, "threads"_a = 1);
-  m.def("legs_steps_vjp64", &legs_steps_vjp<double>, "method"_a, "grad"_a, "ends"_a, "threads"_a = 1);
+  m.def("legs_steps_vjp32", &legs_steps_vjp<float>, "method"_a, "grad"_a, "ends"_a, "every"_a, "threads"_a = 1);
+  m.def("legs_steps_vjp64", &legs_steps_vjp<double>, "method"_a, "grad"_a, "ends"_a, "every"_a, "threads"_a = 1);
   m.def("gauss_nodes", [](std::size_t n) {  // the half at x >= 0, in decreasing order
     const std::size_t half = (n + 1) / 2;
     Result<double> node = make_array<double>({half}), weight = make_array<double>({half});

@@ -59,7 +59,9 @@ SIGNATURES = {
     "danaus.hippo.project": (
         "(u, n, *, measure='legs', theta=None, dt=1.0, times=None, method='exact', every=None, out=None, threads=1)"
     ),
-    "danaus.hippo.project_vjp": ("(grad, length=None, *, times=None, measure='legs', method='exact', threads=1)"),
+    "danaus.hippo.project_vjp": (
+        "(grad, length=None, *, times=None, measure='legs', method='exact', every=None, threads=1)"
+    ),
     "danaus.hippo.Sketch": "(start, stop, coefficients)",
     "danaus.hippo.Sketch.window": "(self, start, stop)",
     "danaus.hippo.Sketch.reconstruct": "(self, times)",

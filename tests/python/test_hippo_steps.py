@@ -190,6 +190,14 @@ def test_state_merge_and_reconstruction(method):
             memory.merge(other)
 
 
+def test_saved_states_of_before_still_load():
+    """Without theta and method: they were exact."""
+    memory = Memory(n=6, dtype="float64")
+    memory.extend(noise((40, 1)))
+    state = {k: v for k, v in memory.state_dict().items() if k not in ("theta", "method")}
+    assert same_bits(Memory.from_state_dict(state).coefficients, memory.coefficients)
+
+
 def test_wrong_values_are_named():
     with pytest.raises(ValueError, match=r"hippo\.Memory: method must be one of"):
         Memory(method="trapezoid")
@@ -243,6 +251,20 @@ def test_the_gradient_by_finite_differences(method):
         assert abs((loss(u + step) - loss(u - step)) / 2e-4 - du[k, c]) <= 1e-8
 
 
+@pytest.mark.parametrize("method", ["exact", *STABLE])
+@given(shape=shapes, every=st.integers(1, 30), spaced=st.booleans())
+def test_the_gradient_of_a_trajectory_is_the_transpose(method, shape, every, spaced):
+    channels, n, length = shape
+    u, g = noise((length, channels)), noise((length // every, channels, n), seed=1)
+    times = irregular(length) if spaced else None
+    x = project(u, n, method=method, times=times, every=every)
+    du = project_vjp(g, None if spaced else length, method=method, times=times, every=every)
+    scale = np.linalg.norm(g, axis=(0, 2)) * np.linalg.norm(u, axis=0) * np.sqrt(1 + len(g))
+    difference = (g * x).sum((0, 2)) - (du * u).sum(0)
+    assert du.shape == u.shape and (np.abs(difference) <= 1e-12 * scale).all()
+    assert not du[length // every * every :].any()
+
+
 def test_the_gradient_names_what_is_wrong():
     g = np.ones((2, 3))
     for arguments, name in (
@@ -254,11 +276,15 @@ def test_the_gradient_names_what_is_wrong():
         ({"times": [1, np.nan]}, "times"),
         ({"length": 3, "method": "zoh"}, "method"),
         ({"length": 3, "measure": "lagt"}, "measure"),
+        ({"length": 3, "every": 0}, "every"),
+        ({"length": 3, "every": 1}, "grad"),
     ):
         with pytest.raises(ValueError, match=rf"hippo\.project_vjp: .*\b{name}\b.*"):
             project_vjp(g, **arguments)
     with pytest.raises(ValueError, match="grad must have shape"):
         project_vjp(np.ones(3), 4)
+    with pytest.raises(ValueError, match="grad must have 2 pieces"):
+        project_vjp(np.ones((3, 2, 3)), 4, every=2)
     with pytest.raises(TypeError, match="grad must be"):
         project_vjp(np.ones((2, 3), int), 4)
     assert project_vjp(g, 0).shape == project_vjp(g, 0, method="bilinear").shape == (0, 2)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from .. import _core
 from .._arrays import FloatArray, float_array, thread_count
 from ._cores import LEGS_STEPS
-from .sketch import evaluate
+from .sketch import evaluate, nodes
 
 
 def project_vjp(
@@ -18,18 +18,20 @@ def project_vjp(
     times: npt.ArrayLike | None = None,
     measure: str = "legs",
     method: str = "exact",
+    every: int | None = None,
     threads: int = 1,
 ) -> FloatArray:
-    """``(L, H)``: the gradient by u of what ``project(u, n, ...)`` gave, from that by its coefficients, ``(H, n)``.
+    """``(L, H)``: the gradient by u of what ``project(u, n, ...)`` gave, from that by its coefficients.
 
     Parameters
     ----------
-    grad : ``(H, n)``, float32 or float64
+    grad : ``(H, n)``, or with ``every`` ``(L // every, H, n)``, float32 or float64
     length : L, where the samples come one unit of time after the other
     times : or the ``L`` end times that ``project`` was given
     measure : ``"legs"``
     method : as in :class:`Memory`. ``"exact"`` evaluates the integral of sum_m grad_m r_m P_m over each cell, O(n L),
         in float64, to 1e-16 L / n of the largest gradient; the steps run backwards through the same O(n) recurrence
+    every : as in ``project``: the gradient by a whole trajectory
     threads : for the steps: channels are dealt out
 
     >>> project_vjp(np.array([[1.0, 0.0]]), 4).ravel()
@@ -37,8 +39,11 @@ def project_vjp(
     """
     where = "hippo.project_vjp"
     grad = float_array(where, "grad", grad)
-    if grad.ndim != 2 or grad.size == 0:
-        raise ValueError(f"{where}: grad must have shape (H, n), has {grad.shape}")
+    if every is not None and every < 1:
+        raise ValueError(f"{where}: every must be at least 1, is {every}")
+    if grad.ndim != (2 if every is None else 3) or 0 in grad.shape[-2:]:
+        wanted = "(H, n)" if every is None else "(L // every, H, n)"
+        raise ValueError(f"{where}: grad must have shape {wanted}, has {grad.shape}")
     if measure != "legs":
         raise ValueError(f"{where}: measure must be 'legs' in this version, is {measure!r}")
     if (length is None) == (times is None):
@@ -54,14 +59,39 @@ def project_vjp(
     edges = np.concatenate([[0.0], ends])
     if not (np.diff(edges) > 0).all() or not np.isfinite(edges).all():
         raise ValueError(f"{where}: times must be finite and increase from beyond 0")
-    if method != "exact":
-        if method not in LEGS_STEPS:
-            raise ValueError(f"{where}: method must be one of {('exact', *LEGS_STEPS)}, is {method!r}")
-        run = _core.legs_steps_vjp32 if grad.dtype == np.float32 else _core.legs_steps_vjp64
-        return run(method, grad, ends, thread_count(where, threads))
+    each = len(ends) if every is None else every
+    grads = grad[None] if every is None else grad
+    if every is not None and len(grads) != len(ends) // every:
+        raise ValueError(f"{where}: grad must have {len(ends) // every} pieces, has {len(grads)}")
     if len(ends) == 0:
-        return np.empty((0, len(grad)), grad.dtype)
-    return np.diff(evaluate(_integral(grad.astype(np.float64)), edges[-1], edges), axis=0).astype(grad.dtype)
+        return np.empty((0, grads.shape[1]), grad.dtype)
+    if method == "exact":
+        return _exact_vjp(grads.astype(np.float64), edges, each).astype(grad.dtype)
+    if method not in LEGS_STEPS:
+        raise ValueError(f"{where}: method must be one of {('exact', *LEGS_STEPS)}, is {method!r}")
+    run = _core.legs_steps_vjp32 if grad.dtype == np.float32 else _core.legs_steps_vjp64
+    return run(method, grads, ends, each, thread_count(where, threads))
+
+
+def _exact_vjp(grads: npt.NDArray[np.float64], edges: npt.NDArray[np.float64], every: int) -> npt.NDArray[np.float64]:
+    """Piece by piece from the last: its cells from the closed form, and what came before through the passage."""
+    du = np.zeros((len(edges) - 1, grads.shape[1]))
+    total = np.zeros(grads.shape[1:])
+    for i in reversed(range(len(grads))):
+        total += grads[i]
+        first, last = i * every, (i + 1) * every
+        du[first:last] = np.diff(evaluate(_integral(total), edges[last], edges[first : last + 1]), axis=0)
+        if i > 0:
+            total = _before(total, edges[first], edges[last])
+    return du
+
+
+def _before(grad: npt.NDArray[np.float64], past: float, now: float) -> npt.NDArray[np.float64]:
+    """The transpose of the passage of the coefficients over [0, past) to those over [0, now), by Gauss nodes."""
+    at, weight = nodes(grad.shape[1])
+    values = evaluate(grad, now, past * at) * (weight * (past / now))[:, None]
+    found: npt.NDArray[np.float64] = np.ascontiguousarray(_core.legs_moments(grad.shape[1], past, past * at, values).T)
+    return found
 
 
 def _integral(grad: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -25,7 +25,7 @@ def evaluate(coefficients: Float64Array, span: float, times: Float64Array) -> Fl
 
 
 @lru_cache(maxsize=32)
-def _nodes(n: int) -> tuple[Float64Array, Float64Array]:
+def nodes(n: int) -> tuple[Float64Array, Float64Array]:
     """Gauss-Legendre on [0, 1], n points: exact for polynomials of degree below 2n."""
     node, weight = _core.gauss_nodes(n)
     mirrored = n // 2
@@ -145,7 +145,7 @@ class Sketch:
 
 def _moments(sketch: Sketch, low: float, high: float, start: float, stop: float) -> Float64Array:
     """What [low, high) of the sketch adds to the coefficients of [start, stop), by n Gauss nodes: exact."""
-    node, weight = _nodes(sketch.n)
+    node, weight = nodes(sketch.n)
     inside = (high - low) * node
     values = evaluate(sketch.coefficients, sketch.stop - sketch.start, inside + (low - sketch.start))
     values *= (weight * ((high - low) / (stop - start)))[:, None]

@@ -97,6 +97,40 @@ TEST(steps_are_the_dense_solves) {
   }
 }
 
+// The published O(N) form, two running sums, in long double: an order of operations of its own.
+TEST(two_hundred_thousand_steps_do_not_drift) {
+  const std::size_t order = 12, length = 200000;
+  check::Random random(1);
+  std::vector<float> u(length);
+  for (std::size_t k = 0; k < length; ++k)
+    u[k] = static_cast<float>(1 + std::sin(1e-4 * static_cast<double>(k)) + 0.1 * random());
+  std::vector<long double> x(order, 0), root(order);
+  for (std::size_t n = 0; n < order; ++n) root[n] = std::sqrt(static_cast<long double>(2 * n + 1));
+  x[0] = u[0];
+  for (std::size_t k = 1; k < length; ++k) {
+    const long double h = std::log1p(1 / static_cast<long double>(k)), half = h / 2;
+    long double before = 0, after = 0;
+    for (std::size_t n = 0; n < order; ++n) {
+      const long double diagonal = half * static_cast<long double>(n + 1), was = x[n];
+      const long double forward = was - half * root[n] * before - diagonal * was + h * root[n] * u[k];
+      x[n] = (forward - half * root[n] * after) / (1 + diagonal);
+      before += root[n] * was;
+      after += root[n] * x[n];
+    }
+  }
+  const std::vector<double> wide(u.begin(), u.end());
+  LegsStepMemory<float> single = memory<float>(order, 1);
+  LegsStepMemory<double> both = memory<double>(order, 1);
+  single.extend(View<const float, 2>(u.data(), {length, 1}));
+  both.extend(View<const double, 2>(wide.data(), {length, 1}));
+  const std::vector<float> y = read(single);
+  const std::vector<double> z = read(both);
+  for (std::size_t n = 0; n < order; ++n) {
+    CHECK_NEAR(static_cast<double>(y[n]), static_cast<double>(x[n]), 1e-6);
+    CHECK_NEAR(z[n], static_cast<double>(x[n]), 1e-12);
+  }
+}
+
 TEST(steps_in_any_chunks_and_layouts_have_the_same_bits) {
   for (const std::size_t channels : {1u, 3u, 17u}) {
     for (const std::size_t order : {1u, 5u, 40u}) {

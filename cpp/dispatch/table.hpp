@@ -7,6 +7,7 @@
 #include <danaus/core/workspace.hpp>
 #include <danaus/fft/fft_kernels.hpp>
 #include <danaus/hippo/legs.hpp>
+#include <danaus/hippo/legs_step.hpp>
 #include <danaus/model/stream.hpp>
 #include <danaus/ssm/diagonal.hpp>
 #include <danaus/ssm/dplr.hpp>
@@ -65,6 +66,8 @@ struct KernelTable {
   const DplrKernels<double>* dplr_f64;
   const MimoKernels<float>* mimo_f32;
   const MimoKernels<double>* mimo_f64;
+  const LegsStepKernels<float>* legs_steps_f32;
+  const LegsStepKernels<double>* legs_steps_f64;
 
   template <class T>
   const SsmKernels<T>& ssm() const noexcept {
@@ -89,6 +92,10 @@ struct KernelTable {
   template <class T>
   const MimoKernels<T>& mimo() const noexcept {
     return *of<T>(mimo_f32, mimo_f64);
+  }
+  template <class T>
+  const LegsStepKernels<T>& legs_steps() const noexcept {
+    return *of<T>(legs_steps_f32, legs_steps_f64);
   }
 
  private:

@@ -47,14 +47,26 @@ SIGNATURES = {
         "(measure='legs', n=64, *, channels=1, theta=None, dt=1.0, method='exact', dtype='float32')"
     ),
     "danaus.hippo.Memory.step": "(self, u)",
-    "danaus.hippo.Memory.extend": "(self, u, times=None)",
+    "danaus.hippo.Memory.extend": "(self, u, times=None, *, threads=1)",
+    "danaus.hippo.Memory.error_estimate": "(self)",
+    "danaus.hippo.Memory.plot": "(self, signal=None, times=None, *, channel=0, points=1000, path=None)",
     "danaus.hippo.Memory.reconstruct": "(self, times)",
     "danaus.hippo.Memory.merge": "(self, other)",
     "danaus.hippo.Memory.copy": "(self)",
     "danaus.hippo.Memory.reset": "(self)",
     "danaus.hippo.Memory.state_dict": "(self)",
     "danaus.hippo.Memory.from_state_dict": "(state)",
-    "danaus.hippo.project": "(u, n, *, measure='legs', times=None, method='exact', every=None)",
+    "danaus.hippo.project": (
+        "(u, n, *, measure='legs', theta=None, dt=1.0, times=None, method='exact', every=None, out=None, threads=1)"
+    ),
+    "danaus.hippo.project_vjp": (
+        "(grad, length=None, *, times=None, measure='legs', method='exact', every=None, threads=1)"
+    ),
+    "danaus.hippo.Sketch": "(start, stop, coefficients)",
+    "danaus.hippo.Sketch.window": "(self, start, stop)",
+    "danaus.hippo.Sketch.reconstruct": "(self, times)",
+    "danaus.hippo.combine": "(parts, start=None, stop=None)",
+    "danaus.hippo.sketches": "(u, n, *, every, times=None, start=0.0, threads=1)",
     "danaus.ssm.S4D": "(a, b, c, d, dt, *, method='zoh', length=None)",
     "danaus.ssm.S4D.__call__": "(self, u, *, out=None, threads=1, evaluation=None, lengths=None)",
     "danaus.ssm.S4D.kernel": "(self, length, dtype='float32', *, out=None, threads=1)",

@@ -26,12 +26,16 @@
 #include <danaus/hippo/chunk.hpp>
 #include <danaus/hippo/legendre.hpp>
 #include <danaus/hippo/legs.hpp>
+#include <danaus/hippo/legs_entry.hpp>
 #include <danaus/hippo/legs_kernels.hpp>
+#include <danaus/hippo/legs_scan.hpp>
+#include <danaus/hippo/legs_step.hpp>
 #include <danaus/hippo/measures.hpp>
 #include <danaus/hippo/memory.hpp>
 #include <danaus/hippo/online.hpp>
 #include <danaus/hippo/products.hpp>
 #include <danaus/hippo/reconstruct.hpp>
+#include <danaus/hippo/step_memory.hpp>
 #include <danaus/linalg/product.hpp>
 #include <danaus/linalg/twofold.hpp>
 #include <danaus/model/build.hpp>

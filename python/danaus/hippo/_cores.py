@@ -8,6 +8,8 @@ import numpy as np
 
 from .. import _core
 
+LEGS_STEPS = ("bilinear", "hippo_bilinear", "backward_euler", "forward_euler")
+
 
 def core_of(
     where: str,
@@ -24,7 +26,9 @@ def core_of(
     if measure == "legs":
         if theta is not None:
             raise ValueError(f"{where}: theta must be None for 'legs', which has no window, is {theta}")
-        if method != "exact":
-            raise ValueError(f"{where}: method must be 'exact' in this version, is {method!r}")
-        return (_core.LegsMemory32 if single else _core.LegsMemory64)(n, channels)
+        if method == "exact":
+            return (_core.LegsMemory32 if single else _core.LegsMemory64)(n, channels)
+        if method not in LEGS_STEPS:
+            raise ValueError(f"{where}: method must be one of {('exact', *LEGS_STEPS)} for 'legs', is {method!r}")
+        return (_core.LegsSteps32 if single else _core.LegsSteps64)(method, n, channels)
     raise ValueError(f"{where}: measure must be 'legs' in this version, is {measure!r}")

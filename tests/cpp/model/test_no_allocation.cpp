@@ -8,7 +8,9 @@
 #include <check.hpp>
 #include <danaus/fft/convolve.hpp>
 #include <danaus/hippo/legs_kernels.hpp>
+#include <danaus/hippo/legs_scan.hpp>
 #include <danaus/hippo/memory.hpp>
+#include <danaus/hippo/step_memory.hpp>
 #include <danaus/ssm/kernel.hpp>
 #include <model/model_files.hpp>
 
@@ -165,6 +167,21 @@ TEST(memory_allocates_nothing) {
             other.step(sample);
             other.merge(memory);
             other.restore(state);
+            memory.reset();
+          }) == 0);
+  }
+}
+
+TEST(steps_of_memory_allocate_nothing) {
+  for (const std::size_t channels : {1u, 20u}) {
+    LegsStepMemory<float> memory(legs::legs_step_kernels<float>(), legs_kernels<float>(), LegsMethod::bilinear, 32,
+                                 channels);
+    const std::vector<float> samples(3000 * channels, 0.25f);
+    std::vector<float> coefficients(channels * 32);
+    CHECK(counted([&] {
+            memory.step({samples.data(), channels});
+            memory.extend(View<const float, 2>(samples.data(), {3000, channels}));
+            memory.coefficients(View<float, 2>(coefficients.data(), {channels, 32}));
             memory.reset();
           }) == 0);
   }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <danaus/hippo/measures.hpp>
 #include <danaus/hippo/memory.hpp>
 
 #include "guarded.hpp"
@@ -107,11 +106,6 @@ void bind_memory(nb::module_& m, const char* name) {
 void bind_hippo(nb::module_& m) {
   bind_memory<float>(m, "LegsMemory32");
   bind_memory<double>(m, "LegsMemory64");
-  m.def("legs_transition", [](std::size_t n) {
-    Result<double> a = make_array<double>({n, n}), b = make_array<double>({n});
-    legs_transition(View<double, 2>(a.data(), {n, n}), std::span<double>(b.data(), n));
-    return nb::make_tuple(a, b);
-  });
 }
 
 }  // namespace danaus::bindings

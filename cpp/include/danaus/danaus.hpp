@@ -33,6 +33,8 @@
 #include <danaus/hippo/products.hpp>
 #include <danaus/hippo/quadrature.hpp>
 #include <danaus/hippo/reconstruct.hpp>
+#include <danaus/hippo/rules.hpp>
+#include <danaus/hippo/sign_spectrum.hpp>
 #include <danaus/hippo/transition.hpp>
 #include <danaus/linalg/product.hpp>
 #include <danaus/linalg/twofold.hpp>

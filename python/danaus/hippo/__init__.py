@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .measures import transition
+from .measures import nplr, transition
 from .memory import Memory, project
+from .systems import discretize, discretize_scale, largest_step
 
-__all__ = ["Memory", "project", "transition"]
+__all__ = ["Memory", "discretize", "discretize_scale", "largest_step", "nplr", "project", "transition"]

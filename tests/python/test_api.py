@@ -46,6 +46,7 @@ SIGNATURES = {
     "danaus.hippo.nplr": "(measure, n, *, half=False, **options)",
     "danaus.hippo.discretize": "(a, b, dt, *, method='bilinear', alpha=None)",
     "danaus.hippo.discretize_scale": "(a, b, t0, t1, *, method='bilinear', alpha=None)",
+    "danaus.hippo.diagonalize": "(a, b)",
     "danaus.hippo.largest_step": "(a, *, alpha=0.0)",
     "danaus.hippo.Memory": (
         "(measure='legs', n=64, *, channels=1, theta=None, dt=1.0, method='exact', dtype='float32')"

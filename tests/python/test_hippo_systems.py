@@ -15,7 +15,7 @@ import scipy.special
 from hypothesis import given
 from hypothesis import strategies as st
 
-from danaus.hippo import discretize, discretize_scale, largest_step, nplr, transition
+from danaus.hippo import diagonalize, discretize, discretize_scale, largest_step, nplr, transition
 from danaus.ssm import S4
 from reference import hippo as reference
 
@@ -553,6 +553,47 @@ def test_the_first_step_of_a_scaled_memory():
     assert discretize_scale([-2.0], [3.0], 0, 1, method="zoh")[1] == 1.5
 
 
+def test_fous_steps_exactly_in_coordinates_of_its_own():
+    """The page's condition numbers, and through V the dense exact step from any time to any other."""
+    for n, condition in ((17, 3), (65, 6), (257, 11)):
+        a, b = transition("fous", n)
+        lambda_, in_, v = diagonalize(a, b)
+        assert np.abs(lambda_.real + 1).max() <= 1e-11 and np.linalg.cond(v) < condition + 0.6
+        assert close((v * lambda_) @ np.linalg.inv(v), a, 1e-12) and close(v @ in_, b, 1e-12)
+        assert (in_.real > 0).all() and not in_.imag.any() and (np.diff(lambda_.imag) > 0).all()
+        if n < 100:
+            ad, bd = discretize_scale(lambda_, in_, 3.0, 41.5, method="zoh")
+            dense, held = discretize_scale(a, b, 3.0, 41.5, method="zoh")
+            assert close((v * ad) @ np.linalg.inv(v), dense, 1e-11) and close(v @ bd, held, 1e-11)
+            assert np.allclose(ad, (3 / 41.5) ** -lambda_, rtol=1e-13)
+
+
+def test_a_held_signal_through_fous_is_its_fourier_coefficients_while_it_is_smooth():
+    """The signal 1 - cos(2 pi s / t) vanishes with its slope at both ends: the truncated system follows it."""
+    n, steps = 65, 400
+    lambda_, b, v = diagonalize(*transition("fous", n))
+    t = np.linspace(0, 1, steps + 1)
+    middle = (t[1:] + t[:-1]) / 2
+    u = (1 - np.cos(2 * np.pi * middle)) * np.exp(-middle)
+    x = np.zeros(n, complex)
+    for k, (ad, bd) in enumerate(zip(*discretize_scale(lambda_, b, t[:-1], t[1:], method="zoh"), strict=True)):
+        x = ad * x + bd * u[k]
+    back = (np.exp(2j * np.pi * np.outer(middle, np.arange(n) - n // 2)) @ (v @ x)).real
+    inner = (middle > 0.1) & (middle < 0.9)
+    assert np.abs(back - u)[inner].max() <= 0.02
+
+
+def test_what_has_no_eigenvectors_is_refused():
+    with pytest.raises(ValueError, match="condition number of at most 1e8"):
+        diagonalize(*transition("legs", 40))
+    with pytest.raises(ValueError, match=r"hippo\.diagonalize: a must have shape \(n, n\), has \(2,\)"):
+        diagonalize([1.0, 2.0], [1.0, 1.0])
+    a, b = transition("foud", 6)
+    lambda_, in_, v = diagonalize(a, b)
+    assert np.abs(v.conj().T @ v - np.eye(6)).max() <= 1e-13 and close((v * lambda_) @ v.conj().T, a, 1e-13)
+    assert close(v @ in_, b, 1e-13)
+
+
 @pytest.mark.parametrize(
     ("arguments", "options", "words"),
     [
@@ -565,13 +606,18 @@ def test_the_first_step_of_a_scaled_memory():
         ((1.0, np.nan), {}, "t1 must be finite"),
         ((np.inf, np.inf), {}, "t0 must be finite"),
         ((1.0, 2.0), {"method": "exact"}, "method must be one of"),
+        (([1.0, 2.0], [3.0, 4.0, 5.0]), {}, "t0 and t1 must broadcast together, have"),
+        ((1e-320, 1.0), {"method": "forward_euler"}, "must be finite"),
         ((1.0, 2.0), {"method": "zoh", "alpha": 0.5}, "alpha must be None"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:hippo:UserWarning")
 def test_what_has_no_step_in_scale_mode_is_refused(arguments, options, words):
     a, b = transition("legs", 3)
     with pytest.raises(ValueError, match=rf"hippo\.discretize_scale: .*{words}"):
         discretize_scale(a, b, *arguments, **options)
+    with pytest.raises(TypeError, match="alpha must be a number, is 'half'"):
+        discretize_scale(a, b, 1.0, 2.0, alpha="half")
     with pytest.raises(ValueError, match="a must be invertible for a state of rest"):
         discretize_scale(np.zeros((2, 2)), [1.0, 1.0], 0.0, 1.0, method="zoh")
 

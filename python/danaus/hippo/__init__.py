@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from .measures import nplr, transition
 from .memory import Memory, project
-from .systems import discretize, discretize_scale, largest_step
+from .systems import diagonalize, discretize, discretize_scale, largest_step
 
-__all__ = ["Memory", "discretize", "discretize_scale", "largest_step", "nplr", "project", "transition"]
+__all__ = [
+    "Memory",
+    "diagonalize",
+    "discretize",
+    "discretize_scale",
+    "largest_step",
+    "nplr",
+    "project",
+    "transition",
+]

@@ -85,7 +85,7 @@ def nplr(
     ``lambda_``, ``b`` ``(n,)``, ``p`` ``(rank, n)``, ``v`` ``(n, n)`` with orthonormal columns, all by rising imaginary
     part of lambda_. The rank is 2 for ``"legt"``, else 1 (``"foud"`` is normal: p = 0). The phase of a column is the
     one in which p_0 is real and positive. ``"lmu"`` and ``"glagt"`` have no such form of their own, but are similar to
-    ``"legt"`` and ``"tlagt"`` by diagonal matrices; ``"fous"`` has none here.
+    ``"legt"`` and ``"tlagt"`` by diagonal matrices; for ``"fous"`` see :func:`diagonalize`.
 
     With ``half=True`` of each conjugate pair the one above the real axis, ``(rounded-up n/2)`` columns, as
     :class:`danaus.ssm.S4` takes them; an eigenvalue without a partner has its column, p and b divided by sqrt2, so that
@@ -93,7 +93,7 @@ def nplr(
 
     ``"legs"`` and the Laguerre measures come in closed form, without an eigensolver: lambda = -1/2 +- i w for
     sum_m atan(2 w / (2m + 1)) = (n - 1) pi / 2 - j pi, p = F'(w)^(-1/2), F that sum; found in arithmetic that gives the
-    same bits on every machine. Residual and orthogonality: 3e-14 at n = 256, 1e-13 at 1024.
+    same bits on every machine. Residual and orthogonality at n = 1024: 1e-13, for Laguerre 4e-13.
 
     Parameters
     ----------

@@ -84,6 +84,7 @@ TEST(a_step_says_why_it_is_not) {
   CHECK(step({0, 0, 0, -1}, {1, 1}, hold_rule(HUGE_VAL)).outcome == Outcome::singular);
   CHECK(step({-1e13}, {1}, hold_rule(1)).outcome == Outcome::not_converged);
   CHECK(step({800}, {1}, hold_rule(1)).outcome == Outcome::not_converged);
+  CHECK(step({-1}, {1}, scale_rule(ScaleMethod::forward_euler, 1e-320, 1)).outcome == Outcome::not_converged);
   const std::vector<Complex> a = {{2, 0}, {0, 1}}, b = {1, 1};
   std::vector<Complex> ad(2), bd(2);
   CHECK(discretize<Complex>(a, b, bilinear_rule(1), ad, bd) == Outcome::singular);

@@ -21,6 +21,7 @@ template <class T>
 [[nodiscard]] Outcome discretize(std::span<const T> a, std::span<const T> b, const StepRule& rule, std::span<T> ad,
                                  std::span<T> bd) noexcept {
   DANAUS_EXPECTS(b.size() == a.size() && ad.size() == a.size() && bd.size() == a.size());
+  if (!rule.exact && !std::isfinite(rule.input)) return Outcome::not_converged;
   for (std::size_t i = 0; i < a.size(); ++i) {
     const T pole = a[i], gain = b[i];
     if (rule.exact && std::isinf(rule.input)) {
@@ -47,9 +48,9 @@ template <class T>
 
 /// The system `rule` makes of the dense one a (n, n), b (n,): ad (n, n), bd (n,), row-major; they may be a, b. The
 /// outcomes are those of a diagonal one; singular also where I - after A has a condition number above 1e15. The error
-/// of an exact step relative to the larger of |ad| and 1 is about 1e-16 (1 + |A| dt) in the 1-norm, that of rounding
-/// A; not_converged where |A| dt > 1e12, which leaves no digits. 26 n^3 flops for an exact step and 2 n^3 more each
-/// time |A| dt doubles beyond 5; 3 n^3 for the others.
+/// of an exact step relative to the larger of |ad| and 1 is at most about 1e-16 (1 + |A| dt) in the 1-norm, that of
+/// rounding A (LegS, N = 1024, |A| dt = 1e4: 4e-13); not_converged where |A| dt > 1e12, which leaves no digits. 26 n^3
+/// flops for an exact step and 2 n^3 more each time |A| dt doubles beyond 5; 3 n^3 for the others.
 template <class T>
 [[nodiscard]] Outcome discretize(View<const T, 2> a, std::span<const T> b, const StepRule& rule, View<T, 2> ad,
                                  std::span<T> bd) {
@@ -58,6 +59,7 @@ template <class T>
   const auto n = static_cast<Eigen::Index>(b.size());
   DANAUS_EXPECTS(a.extent(0) == b.size() && a.extent(1) == b.size() && bd.size() == b.size());
   DANAUS_EXPECTS(a.stride(0) == b.size() && ad.stride(0) == b.size());
+  if (!rule.exact && !std::isfinite(rule.input)) return Outcome::not_converged;
   Dense<T> m = Eigen::Map<const RowMajor>(a.data_handle(), n, n);
   Vector in = Eigen::Map<const Vector>(b.data(), n);
   const auto solvable = [](const Eigen::PartialPivLU<Dense<T>>& lu) { return lu.rcond() > 1e-15; };

@@ -70,8 +70,8 @@ inline double atan_sum_root(std::span<const double> scale, double target, double
   return x;
 }
 
-/// The positive w in falling order, j = 0 ... N / 2 - 1; where N is odd, 0 is a root besides. Relative error 1e-14 for
-/// N <= 2048 (LegS against 40 digits: 4e-15). From above in x = 1 / (2 w), where F = N pi / 2 - sum atan(m_n x), from
+/// The positive w in falling order, j = 0 ... N / 2 - 1; where N is odd, 0 is a root besides. Relative error 5e-16
+/// (LegS, N <= 1024, against 40 digits). From above in x = 1 / (2 w), where F = N pi / 2 - sum atan(m_n x), from
 /// below in w, each to the middle.
 inline std::vector<double> sign_frequencies(std::span<const double> m) {
   const std::size_t pairs = m.size() / 2, from_above = (pairs + 1) / 2;

@@ -112,7 +112,8 @@ inline void expect_measure(Measure measure, const MeasureOptions& options, std::
 /// phi_n at an angle: 1, 0, sqrt2 cos(angle), sqrt2 sin(angle), sqrt2 cos(2 angle), ...: orthonormal over a turn.
 inline double fourier_state(std::size_t n, double angle) noexcept {
   if (n < 2) return n == 0 ? 1 : 0;
-  const double turned = static_cast<double>(n / 2) * angle;
+  const std::size_t frequency = n / 2;
+  const double turned = static_cast<double>(frequency) * angle;
   return std::numbers::sqrt2 * (n % 2 == 0 ? std::cos(turned) : std::sin(turned));
 }
 

@@ -72,7 +72,8 @@ inline void fourier_transition(double turn, double decay, double feedback, doubl
     b[n] = gain * row;
     for (std::size_t k = 0; k < b.size(); ++k) a(n, k) = -feedback * row * fourier_state(k, 0);
     a(n, n) -= decay;
-    const double rate = turn * static_cast<double>(n / 2);
+    const std::size_t frequency = n / 2;
+    const double rate = turn * static_cast<double>(frequency);
     if (n % 2 == 0) a(n, n + 1) -= rate;
     if (n % 2 == 1) a(n, n - 1) += rate;
   }
@@ -117,7 +118,8 @@ inline void transition(Measure measure, const MeasureOptions& options, MatrixVie
   DANAUS_EXPECTS(a.extent(0) == b.size() && a.extent(1) == b.size());
   expect_measure(measure, options, b.size());
   require(is_complex(measure), [] { return "hippo.transition: a and b must be real for this measure, are complex"; });
-  const double middle = static_cast<double>(b.size() / 2), pi = std::numbers::pi, theta = options.theta;
+  const std::size_t most = b.size() / 2;
+  const double middle = static_cast<double>(most), pi = std::numbers::pi, theta = options.theta;
   const bool scaled = measure == Measure::fous;
   for (std::size_t i = 0; i < b.size(); ++i) {
     const double n = static_cast<double>(i) - middle;

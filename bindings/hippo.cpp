@@ -5,7 +5,7 @@
 #include <vector>
 
 #include <danaus/core/tile.hpp>
-#include <danaus/hippo/measures.hpp>
+#include <danaus/hippo/quadrature.hpp>
 #include <danaus/hippo/memory.hpp>
 #include <danaus/hippo/step_memory.hpp>
 
@@ -263,11 +263,6 @@ Result<T> legs_steps_vjp(const std::string& method, const Array& grad, const Arr
 void bind_hippo(nb::module_& m) {
   bind_memories<float>(m, "LegsMemory32", "LegsSteps32");
   bind_memories<double>(m, "LegsMemory64", "LegsSteps64");
-  m.def("legs_transition", [](std::size_t n) {
-    Result<double> a = make_array<double>({n, n}), b = make_array<double>({n});
-    legs_transition(View<double, 2>(a.data(), {n, n}), std::span<double>(b.data(), n));
-    return nb::make_tuple(a, b);
-  });
   m.def("legs_evaluate", &legs_evaluate, "coefficients"_a, "span"_a, "times"_a);
   m.def("legs_moments", &legs_moments, "n"_a, "span"_a, "times"_a, "values"_a);
   m.def("legs_steps_vjp32", &legs_steps_vjp<float>, "method"_a, "grad"_a, "ends"_a, "every"_a, "threads"_a = 1);

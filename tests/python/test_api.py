@@ -42,7 +42,12 @@ SIGNATURES = {
     "danaus.fft.ifft": "(x, n=None, *, axis=-1, out=None, threads=1)",
     "danaus.fft.rfft": "(x, n=None, *, axis=-1, out=None, threads=1)",
     "danaus.fft.irfft": "(x, n=None, *, axis=-1, out=None, threads=1)",
-    "danaus.hippo.transition": "(measure, n)",
+    "danaus.hippo.transition": "(measure, n, **options)",
+    "danaus.hippo.nplr": "(measure, n, *, half=False, **options)",
+    "danaus.hippo.discretize": "(a, b, dt, *, method='bilinear', alpha=None)",
+    "danaus.hippo.discretize_scale": "(a, b, t0, t1, *, method='bilinear', alpha=None)",
+    "danaus.hippo.diagonalize": "(a, b)",
+    "danaus.hippo.largest_step": "(a, *, alpha=0.0)",
     "danaus.hippo.Memory": (
         "(measure='legs', n=64, *, channels=1, theta=None, dt=1.0, method='exact', dtype='float32')"
     ),
@@ -231,7 +236,9 @@ def test_examples_run(name):
     assert sum(result.failed for result in results) == 0 < sum(result.attempted for result in results)
 
 
-@pytest.mark.parametrize("name", ["convert", "diagonal", "dplr", "gradients", "legs", "mimo", "network", "transfer"])
+@pytest.mark.parametrize(
+    "name", ["convert", "diagonal", "dplr", "gradients", "hippo", "legs", "mimo", "network", "transfer"]
+)
 def test_examples_of_the_references_run(name):
     module = importlib.import_module(f"reference.{name}")
     result = doctest.testmod(module)

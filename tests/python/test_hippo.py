@@ -400,7 +400,7 @@ def test_transition_and_project_name_what_is_wrong():
         with pytest.raises(ValueError, match="n must"):
             transition("legs", n)
     with pytest.raises(ValueError, match="measure must"):
-        transition("lagt", 4)
+        transition("chebyshev", 4)
     with pytest.raises(ValueError, match="measure must"):
         project(np.zeros((3, 1)), 4, measure="lagt")
     with pytest.raises(ValueError, match="u must have shape"):

@@ -34,8 +34,12 @@
 #include <danaus/hippo/memory.hpp>
 #include <danaus/hippo/online.hpp>
 #include <danaus/hippo/products.hpp>
+#include <danaus/hippo/quadrature.hpp>
 #include <danaus/hippo/reconstruct.hpp>
+#include <danaus/hippo/rules.hpp>
+#include <danaus/hippo/sign_spectrum.hpp>
 #include <danaus/hippo/step_memory.hpp>
+#include <danaus/hippo/transition.hpp>
 #include <danaus/linalg/product.hpp>
 #include <danaus/linalg/twofold.hpp>
 #include <danaus/model/build.hpp>

@@ -3,8 +3,22 @@
 from __future__ import annotations
 
 from .gradient import project_vjp
-from .measures import transition
+from .measures import nplr, transition
 from .memory import Memory, project
 from .sketch import Sketch, combine, sketches
+from .systems import diagonalize, discretize, discretize_scale, largest_step
 
-__all__ = ["Memory", "Sketch", "combine", "project", "project_vjp", "sketches", "transition"]
+__all__ = [
+    "Memory",
+    "Sketch",
+    "combine",
+    "diagonalize",
+    "discretize",
+    "discretize_scale",
+    "largest_step",
+    "nplr",
+    "project",
+    "project_vjp",
+    "sketches",
+    "transition",
+]

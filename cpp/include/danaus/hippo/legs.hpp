@@ -12,7 +12,7 @@
 #include <danaus/core/error.hpp>
 #include <danaus/core/view.hpp>
 #include <danaus/core/workspace.hpp>
-#include <danaus/hippo/measures.hpp>
+#include <danaus/hippo/quadrature.hpp>
 
 // The plain data of the exact LegS memory
 //   x_n(t) = (1/t) int_0^t u(s) r_n P_n(2s/t - 1) ds,   n < N,

@@ -9,7 +9,7 @@
 #include <danaus/core/tile.hpp>
 #include <danaus/core/view.hpp>
 #include <danaus/core/workspace.hpp>
-#include <danaus/hippo/measures.hpp>
+#include <danaus/hippo/quadrature.hpp>
 
 // One-step methods of HiPPO-LegS, x' = (A x + B u) / t: plain data. No vectors here: every instruction set shares it.
 //

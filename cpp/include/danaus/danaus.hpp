@@ -33,6 +33,9 @@
 #include <danaus/hippo/products.hpp>
 #include <danaus/hippo/quadrature.hpp>
 #include <danaus/hippo/reconstruct.hpp>
+#include <danaus/hippo/structured.hpp>
+#include <danaus/hippo/structured_run.hpp>
+#include <danaus/hippo/structured_tables.hpp>
 #include <danaus/hippo/transition.hpp>
 #include <danaus/linalg/product.hpp>
 #include <danaus/linalg/twofold.hpp>

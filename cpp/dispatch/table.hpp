@@ -7,6 +7,7 @@
 #include <danaus/core/workspace.hpp>
 #include <danaus/fft/fft_kernels.hpp>
 #include <danaus/hippo/legs.hpp>
+#include <danaus/hippo/window.hpp>
 #include <danaus/model/stream.hpp>
 #include <danaus/ssm/diagonal.hpp>
 #include <danaus/ssm/dplr.hpp>
@@ -65,6 +66,8 @@ struct KernelTable {
   const DplrKernels<double>* dplr_f64;
   const MimoKernels<float>* mimo_f32;
   const MimoKernels<double>* mimo_f64;
+  const WindowKernels<float>* window_f32;
+  const WindowKernels<double>* window_f64;
 
   template <class T>
   const SsmKernels<T>& ssm() const noexcept {
@@ -89,6 +92,10 @@ struct KernelTable {
   template <class T>
   const MimoKernels<T>& mimo() const noexcept {
     return *of<T>(mimo_f32, mimo_f64);
+  }
+  template <class T>
+  const WindowKernels<T>& window() const noexcept {
+    return *of<T>(window_f32, window_f64);
   }
 
  private:

@@ -55,6 +55,12 @@ SIGNATURES = {
     "danaus.hippo.Memory.state_dict": "(self)",
     "danaus.hippo.Memory.from_state_dict": "(state)",
     "danaus.hippo.project": "(u, n, *, measure='legs', times=None, method='exact', every=None)",
+    "danaus.hippo.scan": (
+        "(u, n, *, measure, theta=None, dt=1.0, method='bilinear', x0=None, every=None, alpha=0.0, beta=None)"
+    ),
+    "danaus.hippo.scan_vjp": (
+        "(grad, length, *, measure, theta=None, dt=1.0, method='bilinear', every=None, alpha=0.0, beta=None)"
+    ),
     "danaus.ssm.S4D": "(a, b, c, d, dt, *, method='zoh', length=None)",
     "danaus.ssm.S4D.__call__": "(self, u, *, out=None, threads=1, evaluation=None, lengths=None)",
     "danaus.ssm.S4D.kernel": "(self, length, dtype='float32', *, out=None, threads=1)",
@@ -219,7 +225,7 @@ def test_examples_run(name):
     assert sum(result.failed for result in results) == 0 < sum(result.attempted for result in results)
 
 
-@pytest.mark.parametrize("name", ["convert", "diagonal", "dplr", "gradients", "legs", "mimo", "network", "transfer"])
+@pytest.mark.parametrize("name", ["convert", "diagonal", "dplr", "gradients", "legs", "mimo", "network", "transfer", "windows"])
 def test_examples_of_the_references_run(name):
     module = importlib.import_module(f"reference.{name}")
     result = doctest.testmod(module)

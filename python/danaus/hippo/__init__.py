@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from .measures import transition
 from .memory import Memory, project
+from .scans import scan, scan_vjp
 
-__all__ = ["Memory", "project", "transition"]
+__all__ = ["Memory", "project", "scan", "scan_vjp", "transition"]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
+from ._windows import DECAYS, WINDOWS, window_core
 
 
 def core_of(
@@ -27,4 +28,7 @@ def core_of(
         if method != "exact":
             raise ValueError(f"{where}: method must be 'exact' in this version, is {method!r}")
         return (_core.LegsMemory32 if single else _core.LegsMemory64)(n, channels)
-    raise ValueError(f"{where}: measure must be 'legs' in this version, is {measure!r}")
+    if measure in (*WINDOWS, *DECAYS, "fous"):
+        return window_core(where, measure, n, channels, theta, dt, method, dtype)
+    names = ("legs", *WINDOWS, *DECAYS, "fous")
+    raise ValueError(f"{where}: measure must be one of {names}, is {measure!r}")

@@ -53,6 +53,8 @@ class Memory:
         self.dtype = float_dtype(where, "dtype", dtype)
         self.dt = float(dt)
         self.measure = measure
+        self.theta = None if theta is None else float(theta)
+        self.method = method
         self._core: Any = core_of(where, measure, n, channels, theta, self.dt, method, self.dtype)
 
     @property
@@ -95,6 +97,8 @@ class Memory:
             raise TypeError(f"hippo.Memory: merge needs a memory of {self.dtype.name}, got {kind}")
         if other.dt != self.dt:
             raise ValueError(f"hippo.Memory: merge needs a memory with dt {self.dt}, got {other.dt}")
+        if not hasattr(self._core, "merge"):
+            raise ValueError(f"hippo.Memory: merge must have measure 'legs', has {self.measure!r}")
         self._core.merge(other._core)
 
     def reset(self) -> None:
@@ -111,7 +115,9 @@ class Memory:
             "measure": self.measure,
             "n": self.n,
             "channels": self.channels,
+            "theta": self.theta,
             "dt": self.dt,
+            "method": self.method,
             "dtype": self.dtype.name,
             "state": self._core.state,
         }
@@ -119,7 +125,15 @@ class Memory:
     @classmethod
     def from_state_dict(cls, state: dict[str, Any]) -> Memory:
         """The memory that :meth:`state_dict` described."""
-        memory = cls(state["measure"], state["n"], channels=state["channels"], dt=state["dt"], dtype=state["dtype"])
+        memory = cls(
+            state["measure"],
+            state["n"],
+            channels=state["channels"],
+            theta=state.get("theta"),
+            dt=state["dt"],
+            method=state.get("method", "exact"),
+            dtype=state["dtype"],
+        )
         memory._core.state = np.asarray(state["state"], dtype=np.float64)
         return memory
 

@@ -9,6 +9,7 @@
 #include <string>
 
 #include <danaus/core/error.hpp>
+#include <danaus/core/tile.hpp>
 #include <danaus/hippo/window.hpp>
 
 namespace danaus {

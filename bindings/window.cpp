@@ -38,8 +38,23 @@ struct Request {
   }
 };
 
-/// A memory M of samples T, whose coefficients are C.
-template <class T, class M, class C>
+/// Numbers in the element type that a memory computes in.
+template <class To, class From>
+struct Widened {
+  Buffer<To> numbers;
+  explicit Widened(std::span<const From> from) : numbers(from.begin(), from.end()) {}
+  std::span<const To> span() const noexcept { return {numbers.data(), numbers.size()}; }
+};
+template <class T>
+struct Widened<T, T> {
+  std::span<const T> numbers;
+  explicit Widened(std::span<const T> from) : numbers(from) {}
+  std::span<const T> span() const noexcept { return numbers; }
+};
+
+/// A memory M of samples T, computing in S, whose coefficients are C. Steps in single precision would add 1e-7 a sample
+/// that the window still holds, so that all but scans compute in double.
+template <class T, class S, class M, class C>
 class Memory {
  public:
   explicit Memory(M memory) : memory_(std::move(memory)) {}
@@ -47,13 +62,15 @@ class Memory {
   void step(const Array& u) {
     const Input<T> in(where, "u", u);
     expect_shape(where, "u", in.shape(), {channels()});
-    memory_.with([&](M& memory) { memory.step(in.span()); });
+    const Widened<S, T> sample(in.span());
+    memory_.with([&](M& memory) { memory.step(sample.span()); });
   }
-  void extend(const Array& u, const nb::object& times) {
+  void extend(const Array& u, const nb::object& times, std::size_t) {
     const Input<T> in(where, "u", u);
     if (in.ndim() != 2) wrong_shape(where, "u", "(length, " + std::to_string(channels()) + ")", in.shape());
     expect_shape(where, "u", in.shape(), {in.shape(0), channels()});
-    const View<const T, 2> samples(in.data(), {in.shape(0), in.shape(1)});
+    const Widened<S, T> wide(in.span());
+    const View<const S, 2> samples(wide.span().data(), {in.shape(0), in.shape(1)});
     if (times.is_none()) {
       memory_.with([&](M& memory) { memory.extend(samples); });
       return;
@@ -63,16 +80,21 @@ class Memory {
     memory_.with([&](M& memory) { memory.extend(samples, ends.span()); });
   }
   Result<C> coefficients() const {
+    using From = std::conditional_t<std::is_same_v<C, Complex>, Complex, S>;
     Result<C> out = make_array<C>({channels(), order()});
-    memory_.with([&](const M& memory) { memory.coefficients(View<C, 2>(out.data(), {channels(), order()})); });
+    Buffer<From> own(out.size());
+    memory_.with([&](const M& memory) { memory.coefficients(View<From, 2>(own.data(), {channels(), order()})); });
+    std::transform(own.begin(), own.end(), out.data(), [](From x) { return static_cast<C>(x); });
     return out;
   }
   Result<T> reconstruct(const Array& times) const {
     const Input<double> at(where, "times", times);
     if (at.ndim() != 1) wrong_shape(where, "times", "(count,)", at.shape());
     Result<T> out = make_array<T>({at.size(), channels()});
+    Buffer<S> own(out.size());
     memory_.with(
-        [&](const M& memory) { memory.reconstruct(at.span(), View<T, 2>(out.data(), {at.size(), channels()})); });
+        [&](const M& memory) { memory.reconstruct(at.span(), View<S, 2>(own.data(), {at.size(), channels()})); });
+    std::transform(own.begin(), own.end(), out.data(), [](S x) { return static_cast<T>(x); });
     return out;
   }
   void reset() {
@@ -100,15 +122,13 @@ class Memory {
   Guarded<M> memory_;
 };
 
-template <class T>
-WindowMemory<T> window_memory(const Request& r, std::size_t channels) {
+WindowMemory<double> window_memory(const Request& r, std::size_t channels) {
   const nb::gil_scoped_release unlocked;
-  const WindowKernels<T>& run = kernels().window<T>();
+  const WindowKernels<double>& run = kernels().window<double>();
   const double longest = r.longest();
   return {run, std::make_shared<const WindowTables>(r.tables(run.product)), channels, longest};
 }
-template <class T>
-FousMemory<T> fous_memory(std::size_t n, std::size_t channels) {
+FousMemory<double> fous_memory(std::size_t n, std::size_t channels) {
   const nb::gil_scoped_release unlocked;
   return {std::make_shared<const FousSpectrum>(fous_spectrum(n)), channels};
 }
@@ -117,7 +137,7 @@ template <class M>
 nb::class_<M> bind_memory(nb::module_& m, const char* name, const char* words) {
   return nb::class_<M>(m, name, words)
       .def("step", &M::step, "u"_a)
-      .def("extend", &M::extend, "u"_a, "times"_a = nb::none())
+      .def("extend", &M::extend, "u"_a, "times"_a = nb::none(), "threads"_a = 1)
       .def("coefficients", &M::coefficients)
       .def("reconstruct", &M::reconstruct, "times"_a)
       .def("reset", &M::reset)
@@ -130,19 +150,19 @@ nb::class_<M> bind_memory(nb::module_& m, const char* name, const char* words) {
 
 template <class T>
 void bind_memories(nb::module_& m, const char* window, const char* fous) {
-  using W = Memory<T, WindowMemory<T>, T>;
-  using F = Memory<T, FousMemory<T>, Complex>;
+  using W = Memory<T, double, WindowMemory<double>, T>;
+  using F = Memory<T, double, FousMemory<double>, Complex>;
   bind_memory<W>(m, window, "Online memory of a window or a decay.")
       .def(
           "__init__",
           [](W* self, const std::string& name, std::size_t n, std::size_t channels, double rate, double method,
              double alpha, double beta) {
-            new (self) W(window_memory<T>({"hippo.Memory", name, n, rate, method, alpha, beta}, channels));
+            new (self) W(window_memory({"hippo.Memory", name, n, rate, method, alpha, beta}, channels));
           },
           "measure"_a, "n"_a, "channels"_a, "rate"_a, "method"_a, "alpha"_a, "beta"_a);
   bind_memory<F>(m, fous, "Exact online memory in the scale-invariant Fourier measure.")
       .def(
-          "__init__", [](F* self, std::size_t n, std::size_t channels) { new (self) F(fous_memory<T>(n, channels)); },
+          "__init__", [](F* self, std::size_t n, std::size_t channels) { new (self) F(fous_memory(n, channels)); },
           "n"_a, "channels"_a);
 }
 

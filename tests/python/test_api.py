@@ -225,7 +225,9 @@ def test_examples_run(name):
     assert sum(result.failed for result in results) == 0 < sum(result.attempted for result in results)
 
 
-@pytest.mark.parametrize("name", ["convert", "diagonal", "dplr", "gradients", "legs", "mimo", "network", "transfer", "windows"])
+@pytest.mark.parametrize(
+    "name", ["convert", "diagonal", "dplr", "gradients", "legs", "mimo", "network", "transfer", "windows"]
+)
 def test_examples_of_the_references_run(name):
     module = importlib.import_module(f"reference.{name}")
     result = doctest.testmod(module)

@@ -66,7 +66,8 @@ class Complexed:
         if self._sliding:  # sqrt2 (a cos + b sin) = (a + i b) / sqrt2 e^{-i w} and its conjugate
             half = (found[:, 0::2] + 1j * found[:, 1::2]) / math.sqrt(2)
             found = np.concatenate([half[:, :0:-1].conj(), found[:, :1], half[:, 1:]], axis=1)
-        return found.astype(self._dtype)
+        made: ComplexArray = found.astype(self._dtype)
+        return made
 
 
 def window_core(

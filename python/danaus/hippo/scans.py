@@ -51,8 +51,10 @@ def scan(
     alpha: float = 0.0,
     beta: float | None = None,
 ) -> FloatArray:
-    """The states of x' = A x + B u over a signal ``(L, H)``: the last, ``(H, n)``, or with ``every`` those after each
-    ``every`` samples, ``(L // every, H, n)``. It is linear in ``u`` and ``x0``; :func:`scan_vjp` is its transpose.
+    """The states of x' = A x + B u over a signal ``(L, H)``.
+
+    The last, ``(H, n)``, or with ``every`` those after each ``every`` samples, ``(L // every, H, n)``. It is linear in
+    ``u`` and ``x0``; :func:`scan_vjp` is its transpose.
 
     Parameters
     ----------
@@ -85,12 +87,14 @@ def scan_vjp(
     alpha: float = 0.0,
     beta: float | None = None,
 ) -> tuple[FloatArray, FloatArray]:
-    """The gradients ``(L, H)`` by ``u`` and ``(H, n)`` by ``x0``, from ``grad`` by what :func:`scan` gave: the same scan
-    backwards through the transposed O(n) recurrence (``"exact"``: through the transposed products).
+    """The gradients of :func:`scan`: ``(L, H)`` by ``u`` and ``(H, n)`` by ``x0``.
+
+    ``grad`` is that by what :func:`scan` gave. The same scan runs backwards through the transposed O(n) recurrence, for
+    ``"exact"`` through the transposed products.
 
     >>> du, dx = scan_vjp(np.array([[1.0, 0.0]]), 3, measure="lagt", dt=0.1)
     >>> du.ravel().round(4), dx.round(4)
-    (array([0.0862, 0.0906, 0.0952]), array([[0.8607, 0.    ]]))
+    (array([0.0883, 0.0928, 0.0976]), array([[0.8607, 0.    ]]))
     """
     where = "hippo.scan_vjp"
     grad = float_array(where, "grad", grad)

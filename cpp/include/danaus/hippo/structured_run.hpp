@@ -200,6 +200,18 @@ DANAUS_INLINE void apply(const StructuredTables<T>& t, const Columns<V, W>& at) 
   }
 }
 
+/// The W registers of channels from channel `c`.
+template <class V, std::size_t W, class T>
+DANAUS_INLINE void apply_some(const StructuredTables<T>& t, T* state, std::size_t c, const T* u, T* out,
+                              T* scratch) noexcept {
+  Columns<V, W> at{{}, u == nullptr ? u : u + c, out == nullptr ? out : out + c, scratch};
+  for (std::size_t w = 0; w < W; ++w) {
+    const std::size_t first = c + w * V::size();
+    at.x[w] = state + first / tile * t.order * tile + first % tile;
+  }
+  apply(t, at);
+}
+
 }  // namespace structured
 
 /// Registers of channels that structured maps take side by side.
@@ -220,18 +232,15 @@ template <std::floating_point T>
 DANAUS_KERNEL void structured_apply(const StructuredTables<T>& t, T* state, std::size_t tiles, const T* u, T* out,
                                     T* scratch) noexcept {
   using V = simd::native<T>;
-  constexpr std::size_t W = structured_width, L = V::size();
-  const auto place = [&](std::size_t c) { return state + c / tile * t.order * tile + c % tile; };
-  const auto shifted = [](auto* p, std::size_t c) { return p == nullptr ? p : p + c; };
+  constexpr std::size_t L = V::size(), some = tile / L < structured_width ? tile / L : structured_width;
   const std::size_t channels = tiles * tile;
   std::size_t c = 0;
-  for (; c + W * L <= channels; c += W * L) {
-    structured::Columns<V, W> at{{}, shifted(u, c), shifted(out, c), scratch};
-    for (std::size_t w = 0; w < W; ++w) at.x[w] = place(c + w * L);
-    structured::apply(t, at);
+  for (; c + structured_width * L <= channels; c += structured_width * L) {
+    structured::apply_some<V, structured_width>(t, state, c, u, out, scratch);
   }
-  for (; c < channels; c += L)
-    structured::apply(t, structured::Columns<V, 1>{{place(c)}, shifted(u, c), shifted(out, c), scratch});
+  if constexpr (some < structured_width) {  // else whole tiles leave nothing
+    for (; c < channels; c += some * L) structured::apply_some<V, some>(t, state, c, u, out, scratch);
+  }
 }
 
 }  // namespace DANAUS_ISA

@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <exception>
+#include <mutex>
+#include <optional>
+
 #include <danaus/hippo/euler_limit.hpp>
 #include <danaus/hippo/fous.hpp>
 #include <danaus/hippo/window_memory.hpp>
 
 #include "guarded.hpp"
 #include "module.hpp"
+#include "pool.hpp"
 #include "table.hpp"
 
 namespace danaus::bindings {
@@ -52,38 +57,85 @@ struct Widened<T, T> {
   std::span<const T> span() const noexcept { return numbers; }
 };
 
+/// Memories of at most `piece` channels side by side, which threads share out. Each holds its own time.
+template <class M>
+class Pieces {
+ public:
+  static constexpr std::size_t piece = 64;
+
+  /// make(channels): a memory of so many.
+  template <class Make>
+  Pieces(std::size_t channels, const Make& make) : channels_(channels) {
+    require(channels > 0, [] { return "hippo.Memory: channels must be positive, got 0"; });
+    for (std::size_t left = channels; left > 0; left -= std::min(piece, left)) {
+      parts_.push_back(make(std::min(piece, left)));
+    }
+  }
+  std::size_t channels() const noexcept { return channels_; }
+  const M& front() const noexcept { return parts_.front(); }
+  M& operator[](std::size_t i) noexcept { return parts_[i]; }
+  const M& operator[](std::size_t i) const noexcept { return parts_[i]; }
+  std::size_t size() const noexcept { return parts_.size(); }
+
+ private:
+  std::size_t channels_;
+  std::vector<M> parts_;
+};
+
 /// A memory M of samples T, computing in S, whose coefficients are C. Steps in single precision would add 1e-7 a sample
 /// that the window still holds, so that all but scans compute in double.
 template <class T, class S, class M, class C>
 class Memory {
  public:
-  explicit Memory(M memory) : memory_(std::move(memory)) {}
+  explicit Memory(Pieces<M> memory) : memory_(std::move(memory)) {}
 
   void step(const Array& u) {
     const Input<T> in(where, "u", u);
     expect_shape(where, "u", in.shape(), {channels()});
     const Widened<S, T> sample(in.span());
-    memory_.with([&](M& memory) { memory.step(sample.span()); });
+    memory_.with([&](Pieces<M>& memory) {
+      for (std::size_t i = 0; i < memory.size(); ++i) {
+        memory[i].step(sample.span().subspan(i * Pieces<M>::piece, memory[i].channels()));
+      }
+    });
   }
-  void extend(const Array& u, const nb::object& times, std::size_t) {
+  void extend(const Array& u, const nb::object& times, std::size_t threads) {
     const Input<T> in(where, "u", u);
     if (in.ndim() != 2) wrong_shape(where, "u", "(length, " + std::to_string(channels()) + ")", in.shape());
-    expect_shape(where, "u", in.shape(), {in.shape(0), channels()});
+    const std::size_t length = in.shape(0), width = channels();
+    expect_shape(where, "u", in.shape(), {length, width});
     const Widened<S, T> wide(in.span());
-    const View<const S, 2> samples(wide.span().data(), {in.shape(0), in.shape(1)});
-    if (times.is_none()) {
-      memory_.with([&](M& memory) { memory.extend(samples); });
-      return;
+    std::optional<Input<double>> ends;
+    if (!times.is_none()) {
+      ends.emplace(where, "times", nb::cast<Array>(times));
+      expect_shape(where, "times", ends->shape(), {length});
     }
-    const Input<double> ends(where, "times", nb::cast<Array>(times));
-    expect_shape(where, "times", ends.shape(), {in.shape(0)});
-    memory_.with([&](M& memory) { memory.extend(samples, ends.span()); });
+    memory_.with([&](Pieces<M>& memory) {
+      std::exception_ptr thrown;  // what one part refuses all refuse, before they change
+      std::mutex one;
+      executor(std::max<std::size_t>(std::min(threads, memory.size()), 1))(memory.size(), [&](std::size_t i) noexcept {
+        try {
+          const View<const S, 2> samples(wide.span().data() + i * Pieces<M>::piece, {length, memory[i].channels()},
+                                         {width, 1});
+          ends ? memory[i].extend(samples, ends->span()) : memory[i].extend(samples);
+        } catch (...) {
+          const std::lock_guard alone(one);
+          thrown = std::current_exception();
+        }
+      });
+      if (thrown) std::rethrow_exception(thrown);
+    });
   }
   Result<C> coefficients() const {
     using From = std::conditional_t<std::is_same_v<C, Complex>, Complex, S>;
     Result<C> out = make_array<C>({channels(), order()});
     Buffer<From> own(out.size());
-    memory_.with([&](const M& memory) { memory.coefficients(View<From, 2>(own.data(), {channels(), order()})); });
+    memory_.with([&](const Pieces<M>& memory) {
+      for (std::size_t i = 0; i < memory.size(); ++i) {
+        memory[i].coefficients(
+            View<From, 2>(own.data() + i * Pieces<M>::piece * order(), {memory[i].channels(), order()}));
+      }
+    });
     std::transform(own.begin(), own.end(), out.data(), [](From x) { return static_cast<C>(x); });
     return out;
   }
@@ -92,45 +144,72 @@ class Memory {
     if (at.ndim() != 1) wrong_shape(where, "times", "(count,)", at.shape());
     Result<T> out = make_array<T>({at.size(), channels()});
     Buffer<S> own(out.size());
-    memory_.with(
-        [&](const M& memory) { memory.reconstruct(at.span(), View<S, 2>(own.data(), {at.size(), channels()})); });
+    memory_.with([&](const Pieces<M>& memory) {
+      for (std::size_t i = 0; i < memory.size(); ++i) {
+        memory[i].reconstruct(at.span(), View<S, 2>(own.data() + i * Pieces<M>::piece,
+                                                    {at.size(), memory[i].channels()}, {channels(), 1}));
+      }
+    });
     std::transform(own.begin(), own.end(), out.data(), [](S x) { return static_cast<T>(x); });
     return out;
   }
   void reset() {
-    memory_.with([](M& memory) { memory.reset(); });
+    memory_.with([](Pieces<M>& memory) {
+      for (std::size_t i = 0; i < memory.size(); ++i) memory[i].reset();
+    });
   }
   Memory copy() const { return *this; }
   Result<double> state() const {
-    Result<double> copy = make_array<double>({memory_.fixed().state_size()});
-    memory_.with([&](const M& memory) { memory.save({copy.data(), copy.size()}); });
+    Result<double> copy = make_array<double>({state_size()});
+    memory_.with([&](const Pieces<M>& memory) {
+      double* to = copy.data();
+      for (std::size_t i = 0; i < memory.size(); to += memory[i++].state_size()) {
+        memory[i].save({to, memory[i].state_size()});
+      }
+    });
     return copy;
   }
   void set_state(const Array& state) {
     const Input<double> in(where, "state", state);
-    expect_shape(where, "state", in.shape(), {memory_.fixed().state_size()});
-    memory_.with([&](M& memory) { memory.restore(in.span()); });
+    expect_shape(where, "state", in.shape(), {state_size()});
+    memory_.with([&](Pieces<M>& memory) {
+      Pieces<M> next = memory;  // all of it, or nothing
+      const double* from = in.data();
+      for (std::size_t i = 0; i < next.size(); from += next[i++].state_size()) {
+        next[i].restore({from, next[i].state_size()});
+        require(next[i].time() == next[0].time(),
+                [] { return "hippo.Memory: the state must come from a memory of the same shape"; });
+      }
+      memory = std::move(next);
+    });
   }
   double time() const {
-    return memory_.with([](const M& memory) { return memory.time(); });
+    return memory_.with([](const Pieces<M>& memory) { return memory.front().time(); });
   }
-  std::size_t order() const { return memory_.fixed().order(); }
+  std::size_t order() const { return memory_.fixed().front().order(); }
   std::size_t channels() const { return memory_.fixed().channels(); }
 
  private:
+  std::size_t state_size() const {
+    std::size_t size = 0;
+    for (std::size_t i = 0; i < memory_.fixed().size(); ++i) size += memory_.fixed()[i].state_size();
+    return size;
+  }
   static constexpr const char* where = "hippo.Memory";
-  Guarded<M> memory_;
+  Guarded<Pieces<M>> memory_;
 };
 
-WindowMemory<double> window_memory(const Request& r, std::size_t channels) {
+Pieces<WindowMemory<double>> window_memory(const Request& r, std::size_t channels) {
   const nb::gil_scoped_release unlocked;
   const WindowKernels<double>& run = kernels().window<double>();
   const double longest = r.longest();
-  return {run, std::make_shared<const WindowTables>(r.tables(run.product)), channels, longest};
+  const auto tables = std::make_shared<const WindowTables>(r.tables(run.product));
+  return {channels, [&](std::size_t some) { return WindowMemory<double>(run, tables, some, longest); }};
 }
-FousMemory<double> fous_memory(std::size_t n, std::size_t channels) {
+Pieces<FousMemory<double>> fous_memory(std::size_t n, std::size_t channels) {
   const nb::gil_scoped_release unlocked;
-  return {std::make_shared<const FousSpectrum>(fous_spectrum(n)), channels};
+  const auto spectrum = std::make_shared<const FousSpectrum>(fous_spectrum(n));
+  return {channels, [&](std::size_t some) { return FousMemory<double>(spectrum, some); }};
 }
 
 template <class M>

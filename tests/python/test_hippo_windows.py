@@ -118,6 +118,30 @@ def test_chunks_steps_and_resumes_give_the_same_bits(measure, method, shape, siz
         assert same_bits(memory.coefficients, whole.coefficients)
 
 
+@pytest.mark.parametrize(("measure", "method"), [("legt", "exact"), ("fout", "bilinear"), ("fous", "exact")])
+def test_channels_are_independent_on_any_threads(measure, method):
+    """150 channels are three parts, which threads share out."""
+    time = {} if measure == "fous" else {"theta": 30.0}
+    u = noise((300, 150), "float32")
+    bits = []
+    for threads in (1, 2, 5):
+        memory = Memory(measure, 8 if time else 7, channels=150, method=method, **time)
+        memory._core.extend(u, None, threads)
+        bits.append(memory)
+    again = pickle.loads(pickle.dumps(bits[0]))
+    for other in (*bits[1:], again):
+        assert same_bits(other.coefficients, bits[0].coefficients)
+        assert same_bits(other.reconstruct([280.5, 299.0]), bits[0].reconstruct([280.5, 299.0]))
+    for c in (0, 63, 64, 128, 149):
+        one = Memory(measure, 8 if time else 7, method=method, **time)
+        one.extend(u[:, c : c + 1])
+        assert error(one.coefficients[0], bits[0].coefficients[c]) <= 1e-6
+    if measure == "fout":
+        with pytest.raises(ValueError, match="increase from beyond"):
+            memory._core.extend(u[:2], np.array([302.0, 301.0]), 3)
+        assert memory.time == 300
+
+
 @pytest.mark.parametrize("measure", MEASURES)
 def test_irregular_times_are_steps_of_their_length(measure):
     ends = np.cumsum(np.random.default_rng(2).uniform(0.05, 40, 60))

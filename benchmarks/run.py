@@ -21,6 +21,7 @@ import fourier
 import hippo
 import s4d_layer
 import transfer
+import windows
 from harness import Result, parser
 from programs import FLAGS, HERE, Peak, compiler
 
@@ -71,7 +72,7 @@ def main() -> int:
     before = os.getloadavg()[0]
     peak = Peak(options.programs)
     results: list[Result] = []
-    for case in (digits_step, s4d_layer, hippo, fourier, convolution, transfer, dplr):
+    for case in (digits_step, s4d_layer, hippo, fourier, convolution, transfer, dplr, windows):
         found = case.run(options, peak)
         print(*(f"{result.text()}\n" for result in found), sep="\n", flush=True)
         results += found

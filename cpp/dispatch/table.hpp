@@ -8,6 +8,7 @@
 #include <danaus/fft/fft_kernels.hpp>
 #include <danaus/hippo/legs.hpp>
 #include <danaus/hippo/legs_step.hpp>
+#include <danaus/hippo/window.hpp>
 #include <danaus/model/stream.hpp>
 #include <danaus/ssm/diagonal.hpp>
 #include <danaus/ssm/dplr.hpp>
@@ -68,6 +69,8 @@ struct KernelTable {
   const MimoKernels<double>* mimo_f64;
   const LegsStepKernels<float>* legs_steps_f32;
   const LegsStepKernels<double>* legs_steps_f64;
+  const WindowKernels<float>* window_f32;
+  const WindowKernels<double>* window_f64;
 
   template <class T>
   const SsmKernels<T>& ssm() const noexcept {
@@ -96,6 +99,10 @@ struct KernelTable {
   template <class T>
   const LegsStepKernels<T>& legs_steps() const noexcept {
     return *of<T>(legs_steps_f32, legs_steps_f64);
+  }
+  template <class T>
+  const WindowKernels<T>& window() const noexcept {
+    return *of<T>(window_f32, window_f64);
   }
 
  private:

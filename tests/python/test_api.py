@@ -72,6 +72,12 @@ SIGNATURES = {
     "danaus.hippo.Sketch.reconstruct": "(self, times)",
     "danaus.hippo.combine": "(parts, start=None, stop=None)",
     "danaus.hippo.sketches": "(u, n, *, every, times=None, start=0.0, threads=1)",
+    "danaus.hippo.scan": (
+        "(u, n, *, measure, theta=None, dt=1.0, method='bilinear', x0=None, every=None, alpha=0.0, beta=None)"
+    ),
+    "danaus.hippo.scan_vjp": (
+        "(grad, length, *, measure, theta=None, dt=1.0, method='bilinear', every=None, alpha=0.0, beta=None)"
+    ),
     "danaus.ssm.S4D": "(a, b, c, d, dt, *, method='zoh', length=None)",
     "danaus.ssm.S4D.__call__": "(self, u, *, out=None, threads=1, evaluation=None, lengths=None)",
     "danaus.ssm.S4D.kernel": "(self, length, dtype='float32', *, out=None, threads=1)",
@@ -237,7 +243,7 @@ def test_examples_run(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["convert", "diagonal", "dplr", "gradients", "hippo", "legs", "mimo", "network", "transfer"]
+    "name", ["convert", "diagonal", "dplr", "gradients", "hippo", "legs", "mimo", "network", "transfer", "windows"]
 )
 def test_examples_of_the_references_run(name):
     module = importlib.import_module(f"reference.{name}")

@@ -320,7 +320,7 @@ def test_a_wrong_state_is_refused_and_changes_nothing():
         with pytest.raises(ValueError, match=r"(state|times) must"):
             Memory.from_state_dict({**state, "state": spoil(good.copy())})
     with pytest.raises(ValueError, match="measure"):
-        Memory.from_state_dict({**state, "measure": "legt"})
+        Memory.from_state_dict({**state, "measure": "chebyshev"})
     with pytest.raises(ValueError, match="state"):
         Memory.from_state_dict({**state, "n": 9})
     assert same_bits(memory.state_dict()["state"], good)
@@ -340,7 +340,7 @@ def test_reset_forgets_everything():
 @pytest.mark.parametrize(
     ("arguments", "name"),
     [
-        ({"measure": "legt"}, "measure"),
+        ({"measure": "chebyshev"}, "measure"),
         ({"n": 0}, "n"),
         ({"n": -1}, "n"),
         ({"n": 2049}, "n"),
@@ -402,7 +402,7 @@ def test_transition_and_project_name_what_is_wrong():
     with pytest.raises(ValueError, match="measure must"):
         transition("chebyshev", 4)
     with pytest.raises(ValueError, match="measure must"):
-        project(np.zeros((3, 1)), 4, measure="lagt")
+        project(np.zeros((3, 1)), 4, measure="chebyshev")
     with pytest.raises(ValueError, match="u must have shape"):
         project(np.zeros(3), 4)
     with pytest.raises(TypeError, match="u must be"):

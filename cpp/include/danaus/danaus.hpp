@@ -39,7 +39,16 @@
 #include <danaus/hippo/rules.hpp>
 #include <danaus/hippo/sign_spectrum.hpp>
 #include <danaus/hippo/step_memory.hpp>
+#include <danaus/hippo/structured.hpp>
+#include <danaus/hippo/structured_run.hpp>
+#include <danaus/hippo/structured_tables.hpp>
 #include <danaus/hippo/transition.hpp>
+#include <danaus/hippo/window.hpp>
+#include <danaus/hippo/window_basis.hpp>
+#include <danaus/hippo/window_chunk.hpp>
+#include <danaus/hippo/window_kernels.hpp>
+#include <danaus/hippo/window_memory.hpp>
+#include <danaus/hippo/window_step.hpp>
 #include <danaus/linalg/product.hpp>
 #include <danaus/linalg/twofold.hpp>
 #include <danaus/model/build.hpp>

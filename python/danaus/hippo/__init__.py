@@ -5,6 +5,7 @@ from __future__ import annotations
 from .gradient import project_vjp
 from .measures import nplr, transition
 from .memory import Memory, project
+from .scans import scan, scan_vjp
 from .sketch import Sketch, combine, sketches
 from .systems import diagonalize, discretize, discretize_scale, largest_step
 
@@ -19,6 +20,8 @@ __all__ = [
     "nplr",
     "project",
     "project_vjp",
+    "scan",
+    "scan_vjp",
     "sketches",
     "transition",
 ]

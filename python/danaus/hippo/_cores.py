@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
+from ._windows import DECAYS, WINDOWS, window_core
 
 LEGS_STEPS = ("bilinear", "hippo_bilinear", "backward_euler", "forward_euler")
 
@@ -18,7 +19,7 @@ def core_of(
     channels: int,
     theta: float | None,
     dt: float,
-    method: str,
+    method: str | float,
     dtype: np.dtype[Any],
 ) -> Any:
     """The memory of ``measure``, empty. Times inside it are counted in units of ``dt``."""
@@ -31,4 +32,7 @@ def core_of(
         if method not in LEGS_STEPS:
             raise ValueError(f"{where}: method must be one of {('exact', *LEGS_STEPS)} for 'legs', is {method!r}")
         return (_core.LegsSteps32 if single else _core.LegsSteps64)(method, n, channels)
-    raise ValueError(f"{where}: measure must be 'legs' in this version, is {measure!r}")
+    if measure in (*WINDOWS, *DECAYS, "fous"):
+        return window_core(where, measure, n, channels, theta, dt, method, dtype)
+    names = ("legs", *WINDOWS, *DECAYS, "fous")
+    raise ValueError(f"{where}: measure must be one of {names}, is {measure!r}")

@@ -14,26 +14,30 @@ from ._quality import last_half, picture
 
 
 class Memory:
-    """Online memory of all that came so far, in ``n`` Legendre coefficients a channel: LegS.
+    """Online memory of a signal, in ``n`` coefficients a channel: of all that came, of a window, or fading.
 
-    After samples u_k, each held for ``dt`` (or until its end time), it knows
-    x_m(t) = (1/t) int_0^t u(s) sqrt(2m+1) P_m(2s/t - 1) ds for m < n, by default exactly as if all of it had
-    been kept: float64 1e-11, float32 1e-6 relative, whatever the chunking. O(n) a sample.
+    By default exact LegS: after samples u_k, each held for ``dt`` (or until its end time), it knows
+    x_m(t) = (1/t) int_0^t u(s) sqrt(2m+1) P_m(2s/t - 1) ds for m < n, as if all of it had been kept: float64 1e-11,
+    float32 1e-6 relative, whatever the chunking. O(n) a sample, for every measure.
 
     Parameters
     ----------
-    measure : ``"legs"``
-    n : coefficients, 1 to 2048
+    measure : ``"legs"`` and ``"fous"`` remember everything since time 0, evenly; ``"legt"``, ``"lmu"``, ``"fout"`` the
+        last ``theta``; ``"fourier_decay"`` and ``"fourier_sliding"`` fold the past at ``theta``; ``"lagt"``,
+        ``"tlagt"``, ``"glagt"`` and ``"foud"`` let it fade over times of 1 (``dt`` sets the scale). What each keeps,
+        and what brings it back: :func:`transition`
+    n : coefficients: 1 to 2048 for ``"legs"``, to 1024 for other exact chunks; even for Fourier measures in pairs, odd
+        for the complex ones
     channels : signals remembered side by side
-    theta : ``None``: this measure has no window, it remembers everything since time 0
+    theta : the window, at least ``dt``, in the unit of ``dt``; None for measures without one
     dt : time between samples, the unit of ``time`` and of all ``times``
-    method : ``"exact"``, whose inside is float64; or one step of x' = (A x + B u) / t a sample, in ``dtype``:
-        ``"bilinear"`` and ``"backward_euler"`` in log time, stable for every n and every gap; ``"hippo_bilinear"``, the
-        published convention (A / k on both sides), which is second order only if sample k stands for
-        [k - 1/2, k + 1/2); ``"forward_euler"``, refused where it multiplies rounding errors to 1e-3 before it decays
-        (above n = 9 in float32, 21 in float64). The first sample is exact in all of them. For a single channel a step
-        is a chain of n dependent operations: ``extend`` is several times as fast as as many calls of ``step``
-    dtype : of samples and coefficients, ``"float32"`` or ``"float64"``
+    method : ``"exact"``, for input held between samples, whose inside is float64; or one O(n) step of the system a
+        sample: ``"bilinear"`` and ``"backward_euler"``, stable for every n and every gap, and ``"forward_euler"``,
+        refused where it grows. For ``"legs"`` they step in log time, and ``"hippo_bilinear"`` is the published
+        convention (A / k on both sides), which is second order only if sample k stands for [k - 1/2, k + 1/2). The
+        others take a number from 0.5 (bilinear) to 1 (backward Euler), too. Irregular times need a step, except for
+        ``"legs"``, ``"fous"`` and ``"foud"``, exact at any times
+    dtype : of samples and coefficients, ``"float32"`` or ``"float64"``; complex measures have complex coefficients
 
     >>> memory = Memory(n=8)
     >>> memory.extend(np.linspace(0, 1, 1000, dtype=np.float32)[:, None])
@@ -49,7 +53,7 @@ class Memory:
         channels: int = 1,
         theta: float | None = None,
         dt: float = 1.0,
-        method: str = "exact",
+        method: str | float = "exact",
         dtype: npt.DTypeLike = "float32",
     ) -> None:
         where = "hippo.Memory"
@@ -87,9 +91,7 @@ class Memory:
         ``threads``: channels are dealt out; the bits are the same for any number.
         """
         ends = None if times is None else np.asarray(times, dtype=np.float64) / self.dt
-        count = thread_count("hippo.Memory", threads)
-        shared = [count] if count > 1 and hasattr(self._core, "trajectory") else []  # only LegS deals out channels
-        self._core.extend(float_array("hippo.Memory", "u", u), ends, *shared)
+        self._core.extend(float_array("hippo.Memory", "u", u), ends, thread_count("hippo.Memory", threads))
 
     @property
     def coefficients(self) -> FloatArray:
@@ -221,7 +223,7 @@ def project(
     theta: float | None = None,
     dt: float = 1.0,
     times: npt.ArrayLike | None = None,
-    method: str = "exact",
+    method: str | float = "exact",
     every: int | None = None,
     out: FloatArray | None = None,
     threads: int = 1,

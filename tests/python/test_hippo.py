@@ -452,3 +452,12 @@ def test_project_along_the_way():
         project(u, 9, every=0)
     with pytest.raises(ValueError, match="times"):
         project(u, 9, times=ends[:5], every=10)
+
+
+def test_states_that_lack_something_are_refused():
+    state = Memory(n=4).state_dict()
+    del state["channels"], state["dt"]
+    with pytest.raises(
+        ValueError, match=r"hippo\.Memory: state must have what state_dict\(\) gives, lacks \['channels', 'dt'\]"
+    ):
+        Memory.from_state_dict(state)

@@ -198,6 +198,9 @@ class Memory:
     @classmethod
     def from_state_dict(cls, state: dict[str, Any]) -> Memory:
         """The memory that :meth:`state_dict` described."""
+        missing = {"measure", "n", "channels", "dt", "dtype", "state"} - set(state)
+        if missing:
+            raise ValueError(f"hippo.Memory: state must have what state_dict() gives, lacks {sorted(missing)}")
         memory = cls(
             state["measure"],
             state["n"],

@@ -29,6 +29,9 @@ struct SsmKernels {
 template <class T>
 struct GradientKernels;  // gradient.hpp
 
+template <class T>
+struct SimplexKernels;  // danaus/simplex/kernels.hpp
+
 /// Diagonal plus low rank kernels of one element type.
 template <class T>
 struct DplrKernels {
@@ -65,6 +68,8 @@ struct KernelTable {
   const DplrKernels<double>* dplr_f64;
   const MimoKernels<float>* mimo_f32;
   const MimoKernels<double>* mimo_f64;
+  const SimplexKernels<float>* simplex_f32;
+  const SimplexKernels<double>* simplex_f64;
 
   template <class T>
   const SsmKernels<T>& ssm() const noexcept {
@@ -89,6 +94,10 @@ struct KernelTable {
   template <class T>
   const MimoKernels<T>& mimo() const noexcept {
     return *of<T>(mimo_f32, mimo_f64);
+  }
+  template <class T>
+  const SimplexKernels<T>& simplex() const noexcept {
+    return *of<T>(simplex_f32, simplex_f64);
   }
 
  private:

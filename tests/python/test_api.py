@@ -21,6 +21,7 @@ MODULES = [
     "danaus.fft",
     "danaus.hippo",
     "danaus.models",
+    "danaus.simplex",
     "danaus.ssm",
     "danaus.ssm.convert",
     "danaus.ssm.gradient",
@@ -55,6 +56,21 @@ SIGNATURES = {
     "danaus.hippo.Memory.state_dict": "(self)",
     "danaus.hippo.Memory.from_state_dict": "(state)",
     "danaus.hippo.project": "(u, n, *, measure='legs', times=None, method='exact', every=None)",
+    "danaus.simplex.softmax": (
+        "(x, *, axis=-1, temperature=1.0, where=None, causal=False, sink=None, out=None, threads=1)"
+    ),
+    "danaus.simplex.log_softmax": (
+        "(x, *, axis=-1, temperature=1.0, where=None, causal=False, sink=None, out=None, threads=1)"
+    ),
+    "danaus.simplex.logsumexp": "(x, *, axis=-1, temperature=1.0, where=None, keepdims=False, threads=1)",
+    "danaus.simplex.softmax1": "(x, *, axis=-1, temperature=1.0, out=None, threads=1)",
+    "danaus.simplex.sparsemax": "(x, *, axis=-1, temperature=1.0, where=None, out=None, threads=1)",
+    "danaus.simplex.entmax": "(x, alpha=1.5, *, axis=-1, temperature=1.0, where=None, out=None, threads=1)",
+    "danaus.simplex.topk_softmax": "(x, k, *, axis=-1, temperature=1.0, where=None, out=None, threads=1)",
+    "danaus.simplex.taylor_softmax": "(x, order=2, *, axis=-1, out=None)",
+    "danaus.simplex.spherical_softmax": "(x, *, axis=-1, out=None)",
+    "danaus.simplex.margin_softmax": "(x, labels, margin, scale=1.0, *, axis=-1, threads=1)",
+    "danaus.simplex.sample": "(x, rng=None, *, axis=-1, temperature=1.0, threads=1)",
     "danaus.ssm.S4D": "(a, b, c, d, dt, *, method='zoh', length=None)",
     "danaus.ssm.S4D.__call__": "(self, u, *, out=None, threads=1, evaluation=None, lengths=None)",
     "danaus.ssm.S4D.kernel": "(self, length, dtype='float32', *, out=None, threads=1)",
@@ -219,7 +235,9 @@ def test_examples_run(name):
     assert sum(result.failed for result in results) == 0 < sum(result.attempted for result in results)
 
 
-@pytest.mark.parametrize("name", ["convert", "diagonal", "dplr", "gradients", "legs", "mimo", "network", "transfer"])
+@pytest.mark.parametrize(
+    "name", ["convert", "diagonal", "dplr", "gradients", "legs", "mimo", "network", "simplex", "transfer"]
+)
 def test_examples_of_the_references_run(name):
     module = importlib.import_module(f"reference.{name}")
     result = doctest.testmod(module)

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <danaus/simplex/softmax_block.hpp>
+
+namespace danaus {
+inline namespace DANAUS_ISA {
+
+/// log(sum_j e^(s x_j)) = s maximum + rest, rest = log1p(sum over all but one largest, relative to it).
+template <class T>
+struct LogSum {
+  T maximum;
+  double rest;
+};
+
+/// Sums of blocks as of softmax, but of the elements below the maximum alone, and these counted: no digit of a sum just
+/// above 1 is lost. False where the row must be shifted first.
+template <class T>
+[[gnu::noinline]] DANAUS_KERNEL bool log_sum(const Softening<T>& soft, const T* x, std::size_t n, T sink,
+                                             LogSum<T>& result) noexcept {
+  using V = simd::native<T>;
+  T maximum = sink;
+  bool any = sink > -infinity<T>;
+  V top = any ? soft.top(V(sink)) : V(T(0));
+  double others = 0, equal = any ? 1 : 0;
+  const auto largest = [&] { return static_cast<double>(soft(V(maximum), V(maximum - soft.depth), top).v[0]); };
+  for (std::size_t i = 0; i < n; i += simplex_block) {
+    const std::size_t count = n - i < simplex_block ? n - i : simplex_block;
+    const T here = row_maximum<V>(x + i, count).v[0];
+    if (!any && !(here > -infinity<T>)) {
+      if (here != here || any_nan(x + i, count)) return false;
+      continue;
+    }
+    if (!any || here > maximum) {
+      if (!soft.takes(here)) return false;
+      const V higher = soft.top(V(here));
+      if (any) {
+        others += equal * largest();
+        others *= power_of_two(static_cast<double>(top.v[0]) - static_cast<double>(higher.v[0]));
+      }
+      maximum = here;
+      top = higher;
+      any = true;
+      equal = 0;
+    }
+    const V m(maximum);
+    others +=
+        static_cast<double>(block_exponentials<Use::others>(soft, x + i, static_cast<T*>(nullptr), count, m, top).v[0]);
+    if (here == maximum) {
+      V same(T(0));
+      simd::parts<T>(count, [&](std::size_t j, std::size_t some) {
+        const V v = simd::load_some<V>(x + i + j, some, -infinity<T>);
+        same += select(v == m, V(T(1)), V(T(0)));
+      });
+      equal += static_cast<double>(reduce(same, simd::plus));
+    }
+  }
+  if (!any) return false;
+  const double sum = (equal - 1) + others / largest();
+  result = {maximum, sum == sum ? log1p(simd::vec<double, 1>(sum)).v[0] : sum};
+  return true;
+}
+
+/// The same for any row. Rows without a finite score: -inf, 0. With +inf: inf, log of their number.
+template <class T>
+[[gnu::noinline, gnu::cold]] DANAUS_KERNEL LogSum<T> log_sum_odd(const Softening<T>& soft, const T* x, T* spare,
+                                                                 std::size_t n, T sink) noexcept {
+  if (sink != sink || any_nan(x, n)) return {std::numeric_limits<T>::quiet_NaN(), 0};
+  const T high = maximum_of(x, n), most = sink > high ? sink : high;
+  if (!(most > -infinity<T>)) return {most, 0};
+  if (most == infinity<T>) {
+    double count = sink == most ? 1 : 0;
+    for (std::size_t i = 0; i < n; ++i) count += x[i] == most ? 1 : 0;
+    return {most, std::log(count)};
+  }
+  shifted(x, spare, n, most);
+  LogSum<T> result{};
+  log_sum(soft, spare, n, sink - most, result);
+  return {most, result.rest};
+}
+
+/// y_i = s x_i - log(sum_j e^(s x_j)) = s (x_i - m) - log1p(...): relative error <= 1e-6 (float) however small the
+/// result is. A sink takes part in the sum. Rows without a finite score: -inf everywhere.
+template <class T>
+DANAUS_KERNEL void log_softmax_rows(const SimplexParameters& p, const ScoreRows<T>& rows, Workspace scratch) noexcept {
+  using V = simd::native<T>;
+  const Softening<T> soft(p.scale);
+  T* const spare = scratch.take<T>(rows.n);
+  for (std::size_t r = 0; r < rows.rows; ++r) {
+    const T* const x = rows.x(r);
+    T* const y = rows.y(r);
+    const T sink = p.sink ? *rows.g(r) : -infinity<T>;
+    LogSum<T> sum{};
+    if (sink != sink || !log_sum(soft, x, rows.n, sink, sum)) sum = log_sum_odd(soft, x, spare, rows.n, sink);
+    const V m(sum.maximum), scale(soft.scale), rest(static_cast<T>(sum.rest));
+    if (sum.maximum == infinity<T>) {
+      simd::parts<T>(rows.n, [&](std::size_t i, std::size_t some) {
+        const V v = simd::load_some<V>(x + i, some, T(0));
+        simd::store_some(select(v == m, -rest, V(-infinity<T>)), y + i, some);
+      });
+    } else if (sum.maximum == -infinity<T>) {
+      fill(y, rows.n, -infinity<T>);
+    } else {
+      constexpr std::size_t N = V::size();
+      std::size_t i = 0;
+      for (; i + 4 * N <= rows.n; i += 4 * N) {
+        simd::unrolled<4>(
+            [&](auto j) { simd::store(fma(simd::load<V>(x + i + j * N) - m, scale, -rest), y + i + j * N); });
+      }
+      for (; i < rows.n; i += N) {
+        const std::size_t some = rows.n - i < N ? rows.n - i : N;
+        simd::store_some(fma(simd::load_some<V>(x + i, some, T(0)) - m, scale, -rest), y + i, some);
+      }
+    }
+  }
+}
+
+/// y = (maximum, rest) of each row: s maximum + rest is the logarithm of the sum.
+template <class T>
+DANAUS_KERNEL void log_sum_rows(const SimplexParameters& p, const ScoreRows<T>& rows, Workspace scratch) noexcept {
+  const Softening<T> soft(p.scale);
+  T* const spare = scratch.take<T>(rows.n);
+  for (std::size_t r = 0; r < rows.rows; ++r) {
+    const T* const x = rows.x(r);
+    const T sink = p.sink ? *rows.g(r) : -infinity<T>;
+    LogSum<T> sum{};
+    if (sink != sink || !log_sum(soft, x, rows.n, sink, sum)) sum = log_sum_odd(soft, x, spare, rows.n, sink);
+    rows.y(r)[0] = sum.maximum;
+    rows.y(r)[1] = static_cast<T>(sum.rest);
+  }
+}
+
+}  // namespace DANAUS_ISA
+}  // namespace danaus

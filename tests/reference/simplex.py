@@ -12,8 +12,8 @@ Array = npt.NDArray[np.float64]
 def softmax(x: Array, temperature: float = 1.0, sink: float = -np.inf) -> npt.NDArray[np.longdouble]:
     """In long double, of any offset.
 
-    >>> softmax(np.zeros(2)).tolist()
-    [0.5, 0.5]
+    >>> softmax(np.zeros(2)).astype(float)
+    array([0.5, 0.5])
     """
     wide = np.asarray(x, np.longdouble) / np.longdouble(temperature)
     last = np.longdouble(sink) / np.longdouble(temperature)

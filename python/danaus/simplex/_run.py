@@ -60,7 +60,7 @@ def masked(where: str, x: Array, mask: object) -> Array:
         wide = np.broadcast_to(given, x.shape)
     except ValueError:
         raise ValueError(f"{where}: where must broadcast to shape {x.shape}, has {given.shape}") from None
-    result = x.copy()
+    result: Array = x.copy()
     result[~wide] = -math.inf
     return result
 

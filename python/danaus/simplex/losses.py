@@ -26,7 +26,7 @@ def _targets(where: str, values: Array, labels: npt.ArrayLike, at: int) -> Array
 
 def _moved(values: Array, labels: Array, at: int, step: Array | float) -> Array:
     """A copy with ``step`` added at the labels."""
-    result = values.copy()
+    result: Array = values.copy()
     there = np.take_along_axis(result, labels, at)
     np.put_along_axis(result, labels, (there + step).astype(result.dtype), at)
     return result

@@ -33,7 +33,17 @@ def _project(
     if mask is not None:
         values = masked(where, values, mask)
     name = "softmax" if alpha - 1 < 1e-9 else {2.0: "sparsemax", 1.5: "entmax15"}.get(alpha, "entmax")
-    return run(where, name, values, at, out=out, threads=threads, scale=scale, alpha=alpha, in_double=alpha > 1.5)
+    return run(
+        where,
+        name,
+        values,
+        at,
+        out=out,
+        threads=threads,
+        scale=scale,
+        alpha=alpha,
+        in_double=name == "entmax" and alpha > 1.5,
+    )
 
 
 def sparsemax(

@@ -13,17 +13,18 @@ struct LogSum {
   double rest;
 };
 
-/// Sums of blocks as of softmax, but of the elements below the maximum alone, and these counted: no digit of a sum just
-/// above 1 is lost. False where the row must be shifted first.
+/// As of softmax, in blocks. Where the sum turns out to be less than twice its largest term, the elements below the
+/// maximum are summed alone, and these counted (`exact`): no digit of a sum just above 1 is lost. False where the row
+/// must be shifted first.
 template <class T>
-[[gnu::noinline]] DANAUS_KERNEL bool log_sum(const Softening<T>& soft, const T* x, std::size_t n, T sink,
+[[gnu::noinline]] DANAUS_KERNEL bool log_sum(const Softening<T>& soft, const T* x, std::size_t n, T sink, bool exact,
                                              LogSum<T>& result) noexcept {
   using V = simd::native<T>;
   T maximum = sink;
   bool any = sink > -infinity<T>;
   V top = any ? soft.top(V(sink)) : V(T(0));
-  double others = 0, equal = any ? 1 : 0;
   const auto largest = [&] { return static_cast<double>(soft(V(maximum), V(maximum - soft.depth), top).v[0]); };
+  double sum = any && !exact ? largest() : 0, equal = any ? 1 : 0;
   for (std::size_t i = 0; i < n; i += simplex_block) {
     const std::size_t count = n - i < simplex_block ? n - i : simplex_block;
     const T here = row_maximum<V>(x + i, count).v[0];
@@ -35,29 +36,29 @@ template <class T>
       if (!soft.takes(here)) return false;
       const V higher = soft.top(V(here));
       if (any) {
-        others += equal * largest();
-        others *= power_of_two(static_cast<double>(top.v[0]) - static_cast<double>(higher.v[0]));
+        if (exact) sum += equal * largest();
+        sum *= power_of_two(static_cast<double>(top.v[0]) - static_cast<double>(higher.v[0]));
       }
       maximum = here;
       top = higher;
       any = true;
       equal = 0;
     }
-    const V m(maximum);
-    others +=
-        static_cast<double>(block_exponentials<Use::others>(soft, x + i, static_cast<T*>(nullptr), count, m, top).v[0]);
+    T* const nowhere = nullptr;
+    if (!exact) {
+      sum += static_cast<double>(block_exponentials<Use::sum>(soft, x + i, nowhere, count, V(maximum), top).v[0]);
+      continue;
+    }
+    sum += static_cast<double>(exponentials<Use::others>(soft, x + i, nowhere, count, maximum, top.v[0]));
     if (here == maximum) {
-      V same(T(0));
-      simd::parts<T>(count, [&](std::size_t j, std::size_t some) {
-        const V v = simd::load_some<V>(x + i + j, some, -infinity<T>);
-        same += select(v == m, V(T(1)), V(T(0)));
-      });
-      equal += static_cast<double>(reduce(same, simd::plus));
+      equal += static_cast<double>(count_equal(x + i, count, maximum));
     }
   }
   if (!any) return false;
-  const double sum = (equal - 1) + others / largest();
-  result = {maximum, sum == sum ? log1p(simd::vec<double, 1>(sum)).v[0] : sum};
+  double rest = sum / largest();
+  rest += exact ? equal - 1 : -1.0;
+  if (!exact && rest < 1) return log_sum(soft, x, n, sink, true, result);
+  result = {maximum, rest == rest ? log1p(simd::vec<double, 1>(rest)).v[0] : rest};
   return true;
 }
 
@@ -75,7 +76,7 @@ template <class T>
   }
   shifted(x, spare, n, most);
   LogSum<T> result{};
-  log_sum(soft, spare, n, sink - most, result);
+  log_sum(soft, spare, n, sink - most, false, result);
   return {most, result.rest};
 }
 
@@ -91,7 +92,7 @@ DANAUS_KERNEL void log_softmax_rows(const SimplexParameters& p, const ScoreRows<
     T* const y = rows.y(r);
     const T sink = p.sink ? *rows.g(r) : -infinity<T>;
     LogSum<T> sum{};
-    if (sink != sink || !log_sum(soft, x, rows.n, sink, sum)) sum = log_sum_odd(soft, x, spare, rows.n, sink);
+    if (sink != sink || !log_sum(soft, x, rows.n, sink, false, sum)) sum = log_sum_odd(soft, x, spare, rows.n, sink);
     const V m(sum.maximum), scale(soft.scale), rest(static_cast<T>(sum.rest));
     if (sum.maximum == infinity<T>) {
       simd::parts<T>(rows.n, [&](std::size_t i, std::size_t some) {
@@ -124,7 +125,7 @@ DANAUS_KERNEL void log_sum_rows(const SimplexParameters& p, const ScoreRows<T>& 
     const T* const x = rows.x(r);
     const T sink = p.sink ? *rows.g(r) : -infinity<T>;
     LogSum<T> sum{};
-    if (sink != sink || !log_sum(soft, x, rows.n, sink, sum)) sum = log_sum_odd(soft, x, spare, rows.n, sink);
+    if (sink != sink || !log_sum(soft, x, rows.n, sink, false, sum)) sum = log_sum_odd(soft, x, spare, rows.n, sink);
     rows.y(r)[0] = sum.maximum;
     rows.y(r)[1] = static_cast<T>(sum.rest);
   }

@@ -86,7 +86,7 @@ DANAUS_INLINE bool softmax_short(const Softening<T>& soft, const T* x, T* y, std
   if (sum.v[0] < T(1.5)) {
     divide_block(y, n, sum.v[0]);
   } else {
-    scale_block(y, y, n, V(T(1)) / sum);
+    scale_block(y, y, n, V(T(1) / sum.v[0]));
   }
   return true;
 }

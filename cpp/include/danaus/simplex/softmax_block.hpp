@@ -171,6 +171,18 @@ template <class T>
   return reduce(found, [](auto a, auto b) { return a | b; }) != 0;
 }
 
+/// How many elements equal `value`.
+template <class T>
+[[gnu::noinline]] DANAUS_KERNEL T count_equal(const T* x, std::size_t n, T value) noexcept {
+  using V = simd::native<T>;
+  const V v(value), one(T(1)), none(T(0));
+  V same = none;
+  simd::parts<T>(n, [&](std::size_t i, std::size_t some) {
+    same += select(simd::load_some<V>(x + i, some, -infinity<T>) == v, one, none);
+  });
+  return reduce(same, simd::plus);
+}
+
 /// What a row is that cannot be taken as it stands.
 enum class Odd : unsigned char { nan, nothing, infinite, large };
 

@@ -59,6 +59,15 @@ def test_softmax_is_right_to_eight_units(kind: str, offset: float) -> None:
         assert np.abs(p.astype(np.longdouble).sum(1) - 1).max() <= 2e-7
 
 
+def test_equal_scores_do_not_add_up_their_roundings() -> None:
+    rng = np.random.default_rng(12)
+    for n in (100, 1000, 2048, 40_000):
+        for value in rng.standard_normal(20).astype("float32"):
+            x = np.full(n, value)
+            assert np.abs(simplex.softmax(x).astype(float) * n - 1).max() <= 8 * 2.0**-24
+            assert np.abs(simplex.entmax(x, 1.3).astype(float) * n - 1).max() <= 2e-6
+
+
 @pytest.mark.parametrize("temperature", [0.01, 0.37, 2.9, 1e4])
 def test_softmax_of_any_temperature(temperature: float) -> None:
     x = rows(1000, "float32", 3)

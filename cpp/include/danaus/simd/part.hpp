@@ -21,7 +21,9 @@ DANAUS_INLINE V load_part(const typename V::value_type* p, std::size_t count, ty
     return V::wrap(__builtin_ia32_loadupd512_mask(p, V(fill).v, static_cast<unsigned char>((1u << count) - 1)));
   } else
 #endif
-  {
+      if constexpr (V::size() == 1) {
+    return count == 0 ? V(fill) : load<V>(p);
+  } else {
     T lanes[V::size()];
     store(V(fill), lanes);
     std::memcpy(lanes, p, count * sizeof(T));
@@ -39,7 +41,9 @@ DANAUS_INLINE void store_part(vec<T, N> x, T* p, std::size_t count) noexcept {
     __builtin_ia32_storeupd512_mask(p, x.v, static_cast<unsigned char>((1u << count) - 1));
   } else
 #endif
-  {
+      if constexpr (N == 1) {
+    if (count > 0) store(x, p);
+  } else {
     T lanes[N];
     store(x, lanes);
     std::memcpy(p, lanes, count * sizeof(T));

@@ -41,8 +41,8 @@ template <class T>
   constexpr std::size_t N = V::size();
   const V m(c.maximum), scale(static_cast<T>(c.scale)), lambda(shift), lower(static_cast<T>(e.power - 2)), none(T(0));
   PowerSums total{0, 0, 0};
-  for (std::size_t b = 0; b < c.count; b += simplex_block) {
-    const std::size_t end = b + simplex_block < c.count ? b + simplex_block : c.count;
+  for (std::size_t b = 0; b < c.count; b += 16 * N) {
+    const std::size_t end = b + 16 * N < c.count ? b + 16 * N : c.count;
     V s(T(0)), q = s, r = s;
     for (std::size_t i = b; i < end; i += N) {
       const std::size_t some = end - i < N ? end - i : N;

@@ -14,8 +14,8 @@ DANAUS_INLINE double sum_blocks(std::size_t n, F term) noexcept {
   using V = simd::native<T>;
   constexpr std::size_t N = V::size();
   double total = 0;
-  for (std::size_t b = 0; b < n; b += simplex_block) {
-    const std::size_t end = b + simplex_block < n ? b + simplex_block : n;
+  for (std::size_t b = 0; b < n; b += 32 * N) {
+    const std::size_t end = b + 32 * N < n ? b + 32 * N : n;
     V part(T(0)), more = part;
     std::size_t i = b;
     for (; i + 2 * N <= end; i += 2 * N) {

@@ -6,11 +6,11 @@
 namespace danaus {
 inline namespace DANAUS_ISA {
 
-/// log(sum_j e^(s x_j)) = s maximum + rest, rest = log1p(sum over all but one largest, relative to it).
+/// log(sum_j e^(s x_j)) = s maximum + log1p(excess), excess = the sum over all but one largest, relative to it.
 template <class T>
 struct LogSum {
   T maximum;
-  double rest;
+  double excess;
 };
 
 /// As of softmax, in blocks. Where the sum turns out to be less than twice its largest term, the elements below the
@@ -58,11 +58,11 @@ template <class T>
   double rest = sum / largest();
   rest += exact ? equal - 1 : -1.0;
   if (!exact && rest < 1) return log_sum(soft, x, n, sink, true, result);
-  result = {maximum, rest == rest ? log1p(simd::vec<double, 1>(rest)).v[0] : rest};
+  result = {maximum, rest};
   return true;
 }
 
-/// The same for any row. Rows without a finite score: -inf, 0. With +inf: inf, log of their number.
+/// The same for any row. Rows without a finite score: -inf, 0. With +inf: inf, their number less 1.
 template <class T>
 [[gnu::noinline, gnu::cold]] DANAUS_KERNEL LogSum<T> log_sum_odd(const Softening<T>& soft, const T* x, T* spare,
                                                                  std::size_t n, T sink) noexcept {
@@ -72,12 +72,36 @@ template <class T>
   if (most == infinity<T>) {
     double count = sink == most ? 1 : 0;
     for (std::size_t i = 0; i < n; ++i) count += x[i] == most ? 1 : 0;
-    return {most, std::log(count)};
+    return {most, count - 1};
   }
   shifted(x, spare, n, most);
   LogSum<T> result{};
   log_sum(soft, spare, n, sink - most, false, result);
-  return {most, result.rest};
+  return {most, result.excess};
+}
+
+/// Rows whose logarithms are taken at once: one after the other each would wait for its own.
+inline constexpr std::size_t log_sums_together = 16;
+
+/// maximum and log1p(excess) of up to 16 rows from row `first`.
+template <class T>
+DANAUS_INLINE void log_sums(const Softening<T>& soft, bool sinks, const ScoreRows<T>& rows, std::size_t first,
+                            std::size_t count, T* spare, T* maximum, double* rest) noexcept {
+  using D = simd::native<double>;
+  for (std::size_t r = 0; r < log_sums_together; ++r) {
+    LogSum<T> sum{T(0), 0};
+    if (r < count) {
+      const T* const x = rows.x(first + r);
+      const T sink = sinks ? *rows.g(first + r) : -infinity<T>;
+      if (sink != sink || !log_sum(soft, x, rows.n, sink, false, sum)) sum = log_sum_odd(soft, x, spare, rows.n, sink);
+    }
+    maximum[r] = sum.maximum;
+    rest[r] = sum.excess;
+  }
+  for (std::size_t r = 0; r < log_sums_together; r += D::size()) {
+    const D excess = simd::load<D>(rest + r);
+    simd::store(select(excess == excess, log1p(excess), excess), rest + r);
+  }
 }
 
 /// y_i = s x_i - log(sum_j e^(s x_j)) = s (x_i - m) - log1p(...): relative error <= 1e-6 (float) however small the
@@ -85,28 +109,29 @@ template <class T>
 template <class T>
 DANAUS_KERNEL void log_softmax_rows(const SimplexParameters& p, const ScoreRows<T>& rows, Workspace scratch) noexcept {
   using V = simd::native<T>;
+  constexpr std::size_t N = V::size();
   const Softening<T> soft(p.scale);
   T* const spare = scratch.take<T>(rows.n);
+  T maxima[log_sums_together];
+  double rests[log_sums_together];
   for (std::size_t r = 0; r < rows.rows; ++r) {
+    const std::size_t j = r % log_sums_together;
+    if (j == 0) log_sums(soft, p.sink, rows, r, rows.rows - r, spare, maxima, rests);
     const T* const x = rows.x(r);
     T* const y = rows.y(r);
-    const T sink = p.sink ? *rows.g(r) : -infinity<T>;
-    LogSum<T> sum{};
-    if (sink != sink || !log_sum(soft, x, rows.n, sink, false, sum)) sum = log_sum_odd(soft, x, spare, rows.n, sink);
-    const V m(sum.maximum), scale(soft.scale), rest(static_cast<T>(sum.rest));
-    if (sum.maximum == infinity<T>) {
+    const V m(maxima[j]), scale(soft.scale), rest(static_cast<T>(rests[j]));
+    if (maxima[j] == infinity<T>) {
       simd::parts<T>(rows.n, [&](std::size_t i, std::size_t some) {
         const V v = simd::load_some<V>(x + i, some, T(0));
         simd::store_some(select(v == m, -rest, V(-infinity<T>)), y + i, some);
       });
-    } else if (sum.maximum == -infinity<T>) {
+    } else if (maxima[j] == -infinity<T>) {
       fill(y, rows.n, -infinity<T>);
     } else {
-      constexpr std::size_t N = V::size();
       std::size_t i = 0;
       for (; i + 4 * N <= rows.n; i += 4 * N) {
         simd::unrolled<4>(
-            [&](auto j) { simd::store(fma(simd::load<V>(x + i + j * N) - m, scale, -rest), y + i + j * N); });
+            [&](auto k) { simd::store(fma(simd::load<V>(x + i + k * N) - m, scale, -rest), y + i + k * N); });
       }
       for (; i < rows.n; i += N) {
         const std::size_t some = rows.n - i < N ? rows.n - i : N;
@@ -121,13 +146,13 @@ template <class T>
 DANAUS_KERNEL void log_sum_rows(const SimplexParameters& p, const ScoreRows<T>& rows, Workspace scratch) noexcept {
   const Softening<T> soft(p.scale);
   T* const spare = scratch.take<T>(rows.n);
+  T maxima[log_sums_together];
+  double rests[log_sums_together];
   for (std::size_t r = 0; r < rows.rows; ++r) {
-    const T* const x = rows.x(r);
-    const T sink = p.sink ? *rows.g(r) : -infinity<T>;
-    LogSum<T> sum{};
-    if (sink != sink || !log_sum(soft, x, rows.n, sink, false, sum)) sum = log_sum_odd(soft, x, spare, rows.n, sink);
-    rows.y(r)[0] = sum.maximum;
-    rows.y(r)[1] = static_cast<T>(sum.rest);
+    const std::size_t j = r % log_sums_together;
+    if (j == 0) log_sums(soft, p.sink, rows, r, rows.rows - r, spare, maxima, rests);
+    rows.y(r)[0] = maxima[j];
+    rows.y(r)[1] = static_cast<T>(rests[j]);
   }
 }
 

@@ -72,11 +72,12 @@ DANAUS_INLINE V row_maximum(const typename V::value_type* x, std::size_t n) noex
 /// How the exponentials of a block are used: kept in y; only summed; summed without those of x equal to `maximum`.
 enum class Use : unsigned char { keep, sum, others };
 
-/// y = 2^(x - top) and their sum in every lane.
+/// y = 2^(x - top) and their sum in every lane: of four registers side by side, begun anew after every eighth, so that
+/// equal elements, whose roundings add up, do no harm.
 template <Use How, class V, class T>
 DANAUS_INLINE V block_exponentials(const Softening<T>& soft, const T* x, T* y, std::size_t n, V maximum,
                                    V top) noexcept {
-  constexpr std::size_t N = V::size();
+  constexpr std::size_t N = V::size(), quick = 32 * N;
   const V floor = maximum - V(soft.depth);
   const auto at = [&](std::size_t i, V value) {
     V e = soft(value, floor, top);
@@ -84,15 +85,20 @@ DANAUS_INLINE V block_exponentials(const Softening<T>& soft, const T* x, T* y, s
     if constexpr (How == Use::keep) simd::store(e, y + i);
     return e;
   };
-  V a(T(0)), b = a, c = a, d = a;
+  V total(T(0));
   std::size_t i = 0;
-  for (; i + 4 * N <= n; i += 4 * N) {
-    const V x0 = simd::load<V>(x + i), x1 = simd::load<V>(x + i + N), x2 = simd::load<V>(x + i + 2 * N),
-            x3 = simd::load<V>(x + i + 3 * N);
-    a += at(i, x0);
-    b += at(i + N, x1);
-    c += at(i + 2 * N, x2);
-    d += at(i + 3 * N, x3);
+  while (i + 4 * N <= n) {
+    const std::size_t end = n - i < quick ? n : i + quick;
+    V a(T(0)), b = a, c = a, d = a;
+    for (; i + 4 * N <= end; i += 4 * N) {
+      const V x0 = simd::load<V>(x + i), x1 = simd::load<V>(x + i + N), x2 = simd::load<V>(x + i + 2 * N),
+              x3 = simd::load<V>(x + i + 3 * N);
+      a += at(i, x0);
+      b += at(i + N, x1);
+      c += at(i + 2 * N, x2);
+      d += at(i + 3 * N, x3);
+    }
+    total += (a + b) + (c + d);
   }
   for (; i < n; i += N) {
     const std::size_t count = n - i < N ? n - i : N;
@@ -100,9 +106,9 @@ DANAUS_INLINE V block_exponentials(const Softening<T>& soft, const T* x, T* y, s
     V e = soft(value, floor, top);
     if constexpr (How == Use::others) e = select(value == maximum, V(T(0)), e);
     if constexpr (How == Use::keep) simd::store_some(e, y + i, count);
-    b += e;
+    total += e;
   }
-  return reduce_to_all((a + b) + (c + d), simd::plus);
+  return reduce_to_all(total, simd::plus);
 }
 
 /// y = y / sum, where the sum says that one element may be nearly all of it: 1 must come out as 1.

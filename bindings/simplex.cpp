@@ -18,7 +18,7 @@ namespace {
 
 constexpr const char* names[] = {"softmax",         "log_softmax", "log_sum", "sparsemax",   "entmax15",
                                  "entmax",          "topk",        "nucleus", "softmax_vjp", "entmax_vjp",
-                                 "log_softmax_vjp", "pointwise",   "sample"};
+                                 "log_softmax_vjp", "pointwise",   "sample",  "perturb"};
 static_assert(std::size(names) == static_cast<std::size_t>(Simplex::count));
 
 /// Where an array lies, element strides of all its axes.
@@ -153,7 +153,7 @@ template <class T>
 void run_job(Job& job, std::size_t threads) {
   const std::size_t n = job.plane[0].n;
   bool direct = true;
-  std::size_t bytes = simplex_workspace_bytes<T>(n);
+  std::size_t bytes = simplex_workspace_bytes<T>(n) + workspace_size<double>(job.plane[1].n);
   for (int a = 0; a < 3; ++a) {
     const Plane& p = job.plane[a];
     if (p.given() && !(p.storage == native_storage<T> && job.along[a] == 1)) direct = false;

@@ -70,6 +70,7 @@ SIGNATURES = {
     "danaus.simplex.taylor_softmax": "(x, order=2, *, axis=-1, out=None)",
     "danaus.simplex.spherical_softmax": "(x, *, axis=-1, out=None)",
     "danaus.simplex.margin_softmax": "(x, labels, margin, scale=1.0, *, axis=-1, threads=1)",
+    "danaus.simplex.perturb_max": "(x, noise='gumbel', *, axis=-1, scale=1.0, out=None, threads=1)",
     "danaus.simplex.sample": "(x, rng=None, *, axis=-1, temperature=1.0, threads=1)",
     "danaus.ssm.S4D": "(a, b, c, d, dt, *, method='zoh', length=None)",
     "danaus.ssm.S4D.__call__": "(self, u, *, out=None, threads=1, evaluation=None, lengths=None)",

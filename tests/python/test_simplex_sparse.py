@@ -319,3 +319,52 @@ def test_samples_have_their_probabilities() -> None:
     assert simplex.sample(np.float32([1e30, 0]), 1) == 0
     assert simplex.sample(x, np.random.default_rng(3)) == simplex.sample(x, np.random.default_rng(3))
     assert simplex.sample(np.r_[np.full(5000, -INF), 1e9, np.full(9, -INF)], 1) == 5000
+
+
+def test_probabilities_of_being_the_largest() -> None:
+    mp = mpmath
+    cdf = {
+        "logistic": lambda t: 1 / (1 + mp.exp(-t)),
+        "normal": mp.ncdf,
+        "exponential": lambda t: 1 - mp.exp(-t) if t > 0 else mp.mpf(0),
+    }
+    density = {
+        "logistic": lambda t: mp.exp(-abs(t)) / (1 + mp.exp(-abs(t))) ** 2,
+        "normal": mp.npdf,
+        "exponential": lambda t: mp.exp(-t) if t > 0 else mp.mpf(0),
+    }
+    rng = np.random.default_rng(13)
+    for noise in cdf:
+        for n in (2, 5):
+            x = rng.standard_normal(n)
+            got = simplex.perturb_max(x, noise, scale=0.8)
+            z = [mp.mpf(float(v)) / mp.mpf(0.8) for v in x]
+
+            def integrand(v: Any, i: int, z: Any = z, noise: str = noise) -> Any:
+                return density[noise](v - z[i]) * mp.fprod(cdf[noise](v - zj) for j, zj in enumerate(z) if j != i)
+
+            low = max(z) if noise == "exponential" else max(z) - 40
+            cuts = [low, *(max(z) + c for c in (-3, 0, 3, 45) if max(z) + c > low)]
+            want = mp.quad(lambda v, last=n - 1: integrand(v, last), cuts)
+            assert abs(got[n - 1] - want) <= 1e-13, (noise, n)
+            assert abs(got.sum() - 1) <= 1e-15 * n
+    for noise in cdf:
+        for n in (3, 100, 5000):
+            assert np.abs(simplex.perturb_max(np.zeros(n), noise) * n - 1).max() <= 1e-12
+            x = rng.standard_normal(n)
+            p = simplex.perturb_max(x, noise)
+            assert (np.diff(p[np.argsort(x)]) >= 0).all() and np.allclose(
+                simplex.perturb_max(x + 100, noise), p, rtol=1e-9
+            )
+            turned = simplex.perturb_max(np.stack([x, x], 1).astype("float32"), noise, axis=0)
+            assert np.allclose(turned[:, 1], p, rtol=1e-4, atol=1e-7)
+        assert simplex.perturb_max(np.array([0.0, -INF, 0.0]), noise).tolist() == [0.5, 0, 0.5]
+        assert simplex.perturb_max(np.array([0.0, -1e5]), noise).tolist() == [1, 0]
+        assert np.isnan(simplex.perturb_max(np.array([0.0, NAN]), noise)).all()
+        assert simplex.perturb_max(np.array([1.0, INF]), noise).tolist() == [0, 1]
+    x = np.array([0.3, -0.4])
+    assert same_bits(simplex.perturb_max(x), simplex.softmax(x))
+    assert simplex.perturb_max(x, "normal")[0] == pytest.approx(float(mp.ncdf(0.7 / mp.sqrt(2))), abs=1e-14)
+    assert simplex.perturb_max(x, "exponential")[1] == pytest.approx(np.exp(-0.7) / 2, abs=1e-15)
+    with pytest.raises(ValueError, match="noise must be gumbel"):
+        simplex.perturb_max(x, "cauchy")

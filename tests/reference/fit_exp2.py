@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fits the polynomials of danaus/simd/exp2.hpp to 2^f, |f| <= 1/2, with 1 as the constant; prints them.
+"""Fits the polynomials of danaus/simd/exp2.hpp to 2^f, |f| <= 1/2, with 1 as the constant, and one series; prints them.
 
 (2^f - 1) / f to relative accuracy of the result by Remez' exchange in 60 digits, then rounded.
 
@@ -45,12 +45,26 @@ def remez(degree: int, bound: float, rounds: int = 12) -> tuple[list[mpmath.mpf]
     return c, max(abs(v) for v in values)
 
 
+def chebyshev(count: int) -> list[mpmath.mpf]:
+    """The series of (1 + t) erfcx(t / sqrt 2) in y = (t - 4) / (t + 4), t from 0 on, by interpolation."""
+    angles = [(2 * k + 1) * mpmath.pi / (2 * count) for k in range(count)]
+    values = []
+    for angle in angles:
+        t = 4 * (1 + mpmath.cos(angle)) / (1 - mpmath.cos(angle))
+        values.append(mpmath.exp(t * t / 2) * mpmath.erfc(t / mpmath.sqrt(2)) * (1 + t))
+    return [
+        (2 if j else 1) * sum(v * mpmath.cos(j * a) for v, a in zip(values, angles, strict=True)) / count
+        for j in range(count)
+    ]
+
+
 def main() -> None:
     mpmath.mp.dps = 60
     for name, degree, kind in (("float", 6, np.float32), ("double", 11, np.float64)):
         c, error = remez(degree, 0.5)
         print(f"// {name}: error 2^{float(mpmath.log(error, 2)):.1f}")
         print(", ".join(float(kind(float(x))).hex() for x in c))
+    print("// perturb.hpp: (1 + t) erfcx(t / sqrt 2)\n" + ", ".join(float(x).hex() for x in chebyshev(24)))
 
 
 if __name__ == "__main__":

@@ -73,6 +73,7 @@
 #include <danaus/simplex/jacobian.hpp>
 #include <danaus/simplex/kernels.hpp>
 #include <danaus/simplex/log_softmax.hpp>
+#include <danaus/simplex/perturb.hpp>
 #include <danaus/simplex/pointwise.hpp>
 #include <danaus/simplex/sample.hpp>
 #include <danaus/simplex/softmax.hpp>

@@ -30,6 +30,7 @@ from .losses import (
     sparsemax_loss,
     sparsemax_loss_grad,
 )
+from .perturbation import perturb_max
 from .pointwise import (
     r_softmax,
     sigmoid_normalize,
@@ -76,6 +77,7 @@ __all__ = [
     "margin_loss_grad",
     "margin_softmax",
     "nucleus_softmax",
+    "perturb_max",
     "r_softmax",
     "sample",
     "scalable_softmax",

@@ -21,6 +21,7 @@ enum class Simplex : unsigned char {
   log_softmax_vjp,
   pointwise,
   sample,
+  perturb,
   count,
 };
 

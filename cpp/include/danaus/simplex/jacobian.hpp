@@ -48,34 +48,39 @@ DANAUS_KERNEL void softmax_vjp_rows(const SimplexParameters& p, const ScoreRows<
   }
 }
 
+/// s = p^power on the support, 0 elsewhere.
+template <class T>
+[[gnu::noinline]] DANAUS_KERNEL void support_weights(const T* p, std::size_t n, T power, T* s) noexcept {
+  using V = simd::native<T>;
+  const V none(T(0)), one(T(1)), to(power);
+  simd::parts<T>(n, [&](std::size_t i, std::size_t some) {
+    const V a = simd::load_some<V>(p + i, some, T(0));
+    const auto in = a > none;
+    const V log = simd::log(select(in, a, one));
+    simd::store_some(select(in, simd::exp2_below(log * to, simd::Exponent<T>::of(1.0), none), none), s + i, some);
+  });
+}
+
 /// out = scale s (g - <s, g> / sum s), s = p^(2 - alpha) on the support: entmax, and sparsemax for alpha = 2.
 template <class T>
-DANAUS_KERNEL void entmax_vjp_rows(const SimplexParameters& p, const ScoreRows<T>& rows, Workspace) noexcept {
+DANAUS_KERNEL void entmax_vjp_rows(const SimplexParameters& p, const ScoreRows<T>& rows, Workspace scratch) noexcept {
   using V = simd::native<T>;
-  const V scale(static_cast<T>(p.scale)), none(T(0)), power(static_cast<T>(2 - p.alpha));
-  const bool flat = p.alpha == 2;
-  const auto weight = [&](V a) {
-    if (flat) return select(a > none, V(T(1)), none);
-    const V log = [&] {
-      const V inside = select(a > none, a, V(T(1)));
-      return simd::log(inside);
-    }();
-    const V s = simd::exp2_below(log * power, simd::Exponent<T>::of(1.0), none);
-    return select(a > none, s, none);
-  };
+  const V scale(static_cast<T>(p.scale)), none(T(0));
+  T* const s = scratch.take<T>(rows.n);
   for (std::size_t r = 0; r < rows.rows; ++r) {
     const T *const x = rows.x(r), *const g = rows.g(r);
     T* const y = rows.y(r);
-    const double total = sum_blocks<T>(
-        rows.n, [&](std::size_t i, std::size_t some) { return weight(simd::load_some<V>(x + i, some, T(0))); });
+    support_weights(x, rows.n, static_cast<T>(2 - p.alpha), s);
+    const double total =
+        sum_blocks<T>(rows.n, [&](std::size_t i, std::size_t some) { return simd::load_some<V>(s + i, some, T(0)); });
     const double dot = sum_blocks<T>(rows.n, [&](std::size_t i, std::size_t some) {
-      const V a = weight(simd::load_some<V>(x + i, some, T(0))), b = simd::load_some<V>(g + i, some, T(0));
+      const V a = simd::load_some<V>(s + i, some, T(0)), b = simd::load_some<V>(g + i, some, T(0));
       return select(a == none, none, a * b);
     });
     const V mean(static_cast<T>(total > 0 ? dot / total : 0));
     simd::parts<T>(rows.n, [&](std::size_t i, std::size_t some) {
-      const V v = simd::load_some<V>(x + i, some, T(0));
-      const V a = weight(v), b = simd::load_some<V>(g + i, some, T(0));
+      const V v = simd::load_some<V>(x + i, some, T(0)), a = simd::load_some<V>(s + i, some, T(0));
+      const V b = simd::load_some<V>(g + i, some, T(0));
       simd::store_some(select(v == v, select(a == none, none, a * (b - mean) * scale), v), y + i, some);
     });
   }

@@ -83,20 +83,44 @@ template <class T>
 /// Rows whose logarithms are taken at once: one after the other each would wait for its own.
 inline constexpr std::size_t log_sums_together = 16;
 
-/// maximum and log1p(excess) of up to 16 rows from row `first`.
+/// maximum and log1p(excess) of up to 16 rows from row `first`. Rows that a block holds and that need no care leave
+/// their sum, for all of which the largest term and the quotient are then taken together.
 template <class T>
 DANAUS_INLINE void log_sums(const Softening<T>& soft, bool sinks, const ScoreRows<T>& rows, std::size_t first,
                             std::size_t count, T* spare, T* maximum, double* rest) noexcept {
+  using V = simd::native<T>;
   using D = simd::native<double>;
-  for (std::size_t r = 0; r < log_sums_together; ++r) {
+  T sums[log_sums_together], largest[log_sums_together];
+  const std::size_t some = count < log_sums_together ? count : log_sums_together;
+  const auto carefully = [&](std::size_t r, bool exact) {
+    const T* const x = rows.x(first + r);
+    const T sink = sinks ? *rows.g(first + r) : -infinity<T>;
     LogSum<T> sum{T(0), 0};
-    if (r < count) {
-      const T* const x = rows.x(first + r);
-      const T sink = sinks ? *rows.g(first + r) : -infinity<T>;
-      if (sink != sink || !log_sum(soft, x, rows.n, sink, false, sum)) sum = log_sum_odd(soft, x, spare, rows.n, sink);
-    }
+    if (sink != sink || !log_sum(soft, x, rows.n, sink, exact, sum)) sum = log_sum_odd(soft, x, spare, rows.n, sink);
     maximum[r] = sum.maximum;
     rest[r] = sum.excess;
+  };
+  for (std::size_t r = 0; r < log_sums_together; ++r) {
+    sums[r] = maximum[r] = T(0);
+    rest[r] = 0;
+    if (r >= some) continue;
+    const T* const x = rows.x(first + r);
+    const V m = sinks || rows.n > simplex_block ? V(infinity<T>) : row_maximum<V>(x, rows.n);
+    if (soft.takes(m.v[0])) {
+      maximum[r] = m.v[0];
+      sums[r] = block_exponentials<Use::sum>(soft, x, static_cast<T*>(nullptr), rows.n, m, soft.top(m)).v[0];
+    } else {
+      carefully(r, false);
+    }
+  }
+  for (std::size_t r = 0; r < log_sums_together; r += V::size()) {
+    const V m = simd::load<V>(maximum + r);
+    simd::store(soft(m, m - V(soft.depth), soft.top(m)), largest + r);
+  }
+  for (std::size_t r = 0; r < some; ++r) {
+    if (sums[r] == T(0)) continue;
+    rest[r] = static_cast<double>(sums[r]) / static_cast<double>(largest[r]) - 1;
+    if (rest[r] < 1) carefully(r, true);
   }
   for (std::size_t r = 0; r < log_sums_together; r += D::size()) {
     const D excess = simd::load<D>(rest + r);

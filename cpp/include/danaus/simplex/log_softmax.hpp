@@ -83,15 +83,20 @@ template <class T>
 /// Rows whose logarithms are taken at once: one after the other each would wait for its own.
 inline constexpr std::size_t log_sums_together = 16;
 
-/// maximum and log1p(excess) of up to 16 rows from row `first`. Rows that a block holds and that need no care leave
-/// their sum, for all of which the largest term and the quotient are then taken together.
+/// How many of them, so that scores are still in the first cache when results are written.
+DANAUS_INLINE constexpr std::size_t log_sums_at_once(std::size_t n) noexcept {
+  return n <= 256 ? log_sums_together : n < 4096 ? 4096 / n : 1;
+}
+
+/// maximum and log1p(excess) of up to 16 rows from row `first`, whose results of `columns` will be written soon. Rows
+/// that a block holds and that need no care leave their sum, for all of which the largest term and the quotient are
+/// then taken together.
 template <class T>
 DANAUS_INLINE void log_sums(const Softening<T>& soft, bool sinks, const ScoreRows<T>& rows, std::size_t first,
-                            std::size_t count, T* spare, T* maximum, double* rest) noexcept {
+                            std::size_t some, std::size_t columns, T* spare, T* maximum, double* rest) noexcept {
   using V = simd::native<T>;
   using D = simd::native<double>;
   T sums[log_sums_together], largest[log_sums_together];
-  const std::size_t some = count < log_sums_together ? count : log_sums_together;
   const auto carefully = [&](std::size_t r, bool exact) {
     const T* const x = rows.x(first + r);
     const T sink = sinks ? *rows.g(first + r) : -infinity<T>;
@@ -108,6 +113,7 @@ DANAUS_INLINE void log_sums(const Softening<T>& soft, bool sinks, const ScoreRow
     const V m = sinks || rows.n > simplex_block ? V(infinity<T>) : row_maximum<V>(x, rows.n);
     if (soft.takes(m.v[0])) {
       maximum[r] = m.v[0];
+      for (std::size_t i = 0; i < columns; i += cache_line / sizeof(T)) simd::prefetch_to_write(rows.y(first + r) + i);
       sums[r] = block_exponentials<Use::sum>(soft, x, static_cast<T*>(nullptr), rows.n, m, soft.top(m)).v[0];
     } else {
       carefully(r, false);
@@ -136,11 +142,14 @@ DANAUS_KERNEL void log_softmax_rows(const SimplexParameters& p, const ScoreRows<
   constexpr std::size_t N = V::size();
   const Softening<T> soft(p.scale);
   T* const spare = scratch.take<T>(rows.n);
+  const std::size_t together = log_sums_at_once(rows.n);
   T maxima[log_sums_together];
   double rests[log_sums_together];
   for (std::size_t r = 0; r < rows.rows; ++r) {
-    const std::size_t j = r % log_sums_together;
-    if (j == 0) log_sums(soft, p.sink, rows, r, rows.rows - r, spare, maxima, rests);
+    const std::size_t j = r % together;
+    if (j == 0)
+      log_sums(soft, p.sink, rows, r, rows.rows - r < together ? rows.rows - r : together, rows.n, spare, maxima,
+               rests);
     const T* const x = rows.x(r);
     T* const y = rows.y(r);
     const V m(maxima[j]), scale(soft.scale), rest(static_cast<T>(rests[j]));
@@ -170,11 +179,13 @@ template <class T>
 DANAUS_KERNEL void log_sum_rows(const SimplexParameters& p, const ScoreRows<T>& rows, Workspace scratch) noexcept {
   const Softening<T> soft(p.scale);
   T* const spare = scratch.take<T>(rows.n);
+  const std::size_t together = log_sums_at_once(rows.n);
   T maxima[log_sums_together];
   double rests[log_sums_together];
   for (std::size_t r = 0; r < rows.rows; ++r) {
-    const std::size_t j = r % log_sums_together;
-    if (j == 0) log_sums(soft, p.sink, rows, r, rows.rows - r, spare, maxima, rests);
+    const std::size_t j = r % together;
+    if (j == 0)
+      log_sums(soft, p.sink, rows, r, rows.rows - r < together ? rows.rows - r : together, 0, spare, maxima, rests);
     rows.y(r)[0] = maxima[j];
     rows.y(r)[1] = static_cast<T>(rests[j]);
   }

@@ -29,20 +29,33 @@ DANAUS_INLINE vec<T, N> product_rest(vec<T, N> a, vec<T, N> b, vec<T, N> p) noex
 #endif
 }
 
-/// x 2^k for 1/2 < x < 2 and integers k, exactly; k above the largest exponent is not allowed. 0 where 2^k x is below
-/// the smallest normal number, or already somewhat above it.
+/// Whether scaled_by_power gives 0 for every k <= -126 (-1022), also where x is no number or k is -inf. Elsewhere k
+/// must be finite.
+template <class V>
+inline constexpr bool scales_to_nothing =
+#if defined(__AVX512F__)
+    sizeof(V) == 64;
+#else
+    false;
+#endif
+
+/// x 2^k for 1/2 < x < 2 and integers k, exactly; 0 for k <= -126 (-1022). k above the largest exponent is not allowed.
+/// Nothing underflows on the way, which would cost a hundred cycles.
 template <class T, std::size_t N>
 DANAUS_INLINE vec<T, N> scaled_by_power(vec<T, N> x, vec<T, N> k) noexcept {
   using V = vec<T, N>;
+  constexpr T least = sizeof(T) == 4 ? static_cast<T>(-126) : static_cast<T>(-1022);
 #if defined(__AVX512F__)
+  // 22: not less nor equal, so that NaN passes
   if constexpr (sizeof(T) * N == 64 && sizeof(T) == 4) {
-    return V::wrap(__builtin_ia32_scalefps512_mask(x.v, k.v, x.v, static_cast<unsigned short>(-1), 4));
+    const auto live = __builtin_ia32_cmpps512_mask(k.v, V(least).v, 22, static_cast<unsigned short>(-1), 4);
+    return V::wrap(__builtin_ia32_scalefps512_mask(x.v, k.v, V(T(0)).v, live, 4));
   } else if constexpr (sizeof(T) * N == 64) {
-    return V::wrap(__builtin_ia32_scalefpd512_mask(x.v, k.v, x.v, static_cast<unsigned char>(-1), 4));
+    const auto live = __builtin_ia32_cmppd512_mask(k.v, V(least).v, 22, static_cast<unsigned char>(-1), 4);
+    return V::wrap(__builtin_ia32_scalefpd512_mask(x.v, k.v, V(T(0)).v, live, 4));
   } else
 #endif
   {
-    constexpr T least = sizeof(T) == 4 ? static_cast<T>(-126) : static_cast<T>(-1022);
     constexpr int place = sizeof(T) == 4 ? 23 : 52;
     using I = integer_of<T>;
     const auto live = k > V(least);

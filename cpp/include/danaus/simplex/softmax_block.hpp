@@ -47,6 +47,7 @@ struct Softening {
   /// 2^(x - top); `floor` keeps x where exponents fit.
   template <class V>
   DANAUS_INLINE V operator()(V x, V floor, V top) const noexcept {
+    if constexpr (simd::scales_to_nothing<V>) return exp2_below(x, exponent, top);
     return exp2_below(max(floor, x), exponent, top);
   }
 };

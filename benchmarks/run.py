@@ -20,6 +20,7 @@ import dplr
 import fourier
 import hippo
 import s4d_layer
+import simplex
 import transfer
 import windows
 from harness import Result, parser
@@ -72,7 +73,7 @@ def main() -> int:
     before = os.getloadavg()[0]
     peak = Peak(options.programs)
     results: list[Result] = []
-    for case in (digits_step, s4d_layer, hippo, fourier, convolution, transfer, dplr, windows):
+    for case in (digits_step, s4d_layer, hippo, fourier, convolution, transfer, dplr, windows, simplex):
         found = case.run(options, peak)
         print(*(f"{result.text()}\n" for result in found), sep="\n", flush=True)
         results += found

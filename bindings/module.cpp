@@ -92,5 +92,6 @@ NB_MODULE(_core, m) {
   danaus::bindings::bind_transfer(m);
   danaus::bindings::bind_transfer_kernel(m);
   danaus::bindings::bind_evaluate(m);
+  danaus::bindings::bind_simplex(m);
   danaus::bindings::bind_model(m);
 }

@@ -22,6 +22,7 @@ void bind_gradient_recurrent(nb::module_& m);
 void bind_transfer(nb::module_& m);
 void bind_transfer_kernel(nb::module_& m);
 void bind_evaluate(nb::module_& m);
+void bind_simplex(nb::module_& m);
 void bind_model(nb::module_& m);
 
 }  // namespace danaus::bindings

@@ -27,13 +27,15 @@ extern const LegsStepKernels<float> legs_step_kernels_f32;  // legs_steps.cpp
 extern const LegsStepKernels<double> legs_step_kernels_f64;
 extern const WindowKernels<float> window_kernels_f32;  // window.cpp
 extern const WindowKernels<double> window_kernels_f64;
+extern const SimplexKernels<float> simplex_kernels_f32;  // simplex.cpp
+extern const SimplexKernels<double> simplex_kernels_f64;
 
 extern const KernelTable kernel_table;
 constexpr KernelTable kernel_table{
     DANAUS_ISA_NAME,        {run, all_finite},      ssm_kernels<float>,  ssm_kernels<double>,   legs_kernels<float>(),
     legs_kernels<double>(), &fft_kernels_f32,       &fft_kernels_f64,    &gradient_kernels_f32, &gradient_kernels_f64,
     &transfer_kernels,      &dplr_kernels_f32,      &dplr_kernels_f64,   &mimo_kernels_f32,     &mimo_kernels_f64,
-    &legs_step_kernels_f32, &legs_step_kernels_f64, &window_kernels_f32, &window_kernels_f64};
+    &legs_step_kernels_f32, &legs_step_kernels_f64, &window_kernels_f32, &window_kernels_f64, &simplex_kernels_f32, &simplex_kernels_f64};
 
 }  // namespace DANAUS_ISA
 }  // namespace danaus

@@ -31,6 +31,9 @@ struct SsmKernels {
 template <class T>
 struct GradientKernels;  // gradient.hpp
 
+template <class T>
+struct SimplexKernels;  // danaus/simplex/kernels.hpp
+
 /// Diagonal plus low rank kernels of one element type.
 template <class T>
 struct DplrKernels {
@@ -71,6 +74,8 @@ struct KernelTable {
   const LegsStepKernels<double>* legs_steps_f64;
   const WindowKernels<float>* window_f32;
   const WindowKernels<double>* window_f64;
+  const SimplexKernels<float>* simplex_f32;
+  const SimplexKernels<double>* simplex_f64;
 
   template <class T>
   const SsmKernels<T>& ssm() const noexcept {
@@ -103,6 +108,10 @@ struct KernelTable {
   template <class T>
   const WindowKernels<T>& window() const noexcept {
     return *of<T>(window_f32, window_f64);
+  }
+  template <class T>
+  const SimplexKernels<T>& simplex() const noexcept {
+    return *of<T>(simplex_f32, simplex_f64);
   }
 
  private:

@@ -1,4 +1,4 @@
-"""The kernels of :mod:`danaus.ssm` as operations of PyTorch on the CPU, with gradients.
+"""The kernels of :mod:`danaus.ssm` and :mod:`danaus.simplex` as operations of PyTorch on the CPU, with gradients.
 
 Tensors are read where they lie, without a copy, and must be float32 or float64 (complex64 or complex128 where said).
 Parameters are worked on in double precision inside whatever their type. Second derivatives are not supported: asking
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import _core
+from . import _core, simplex
 from ._arrays import thread_count
 from .ssm import S4D, gradient
 from .ssm import causal_convolve as _causal_convolve
@@ -29,7 +29,18 @@ try:
 except ImportError as error:
     raise ImportError("danaus.torch needs PyTorch, which is not installed: pip install torch") from error
 
-__all__ = ["causal_convolve", "rtf_kernel", "s4d", "s4d_kernel"]
+__all__ = [
+    "causal_convolve",
+    "entmax",
+    "entmax_loss",
+    "log_softmax",
+    "rtf_kernel",
+    "s4d",
+    "s4d_kernel",
+    "softmax",
+    "sparsemax",
+    "topk_softmax",
+]
 
 Array = npt.NDArray[Any]
 # call(*arrays): the result, and what the gradient will want; back(memo, wanted, grad, *arrays): a gradient an array.
@@ -228,4 +239,126 @@ def rtf_kernel(b: torch.Tensor, a: torch.Tensor, h0: torch.Tensor, length: int, 
         return db, da, grad[:, :1].sum(1)
 
     result: torch.Tensor = _Call.apply(where, call, back, b, a, h0)
+    return result
+
+
+def _simplex(where: str, x: torch.Tensor, call: Callable[[Array], Array], back: Callable[..., Array]) -> torch.Tensor:
+    """``call`` of scores, with the gradient ``back(result, grad)``. Half precision is computed in single."""
+    _check(where, (*_REAL, torch.float16, torch.bfloat16), x=x)
+    if x.dtype not in _REAL:
+        return _simplex(where, x.float(), call, back).to(x.dtype)
+
+    def forward(scores: Array) -> tuple[Array, Array]:
+        result = call(scores)
+        return result, result
+
+    def backward(kept: Array, wanted: tuple[bool, ...], grad: Array, _: Array) -> tuple[Array]:
+        return (back(kept, grad),)
+
+    result: torch.Tensor = _Call.apply(where, forward, backward, x)
+    return result
+
+
+def softmax(x: torch.Tensor, dim: int = -1, *, temperature: float = 1.0, threads: int = 1) -> torch.Tensor:
+    """:func:`danaus.simplex.softmax`: like ``torch.softmax``, right to the last digits, rows of -inf give zeros.
+
+    >>> softmax(torch.zeros(2))
+    tensor([0.5000, 0.5000])
+    """
+    options = {"axis": dim, "temperature": temperature, "threads": threads}
+    return _simplex(
+        "danaus.torch.softmax",
+        x,
+        lambda scores: simplex.softmax(scores, **options),  # type: ignore[arg-type]
+        lambda p, grad: simplex.softmax_vjp(p, grad, **options),  # type: ignore[arg-type]
+    )
+
+
+def log_softmax(x: torch.Tensor, dim: int = -1, *, temperature: float = 1.0, threads: int = 1) -> torch.Tensor:
+    """:func:`danaus.simplex.log_softmax`: small results keep their digits.
+
+    >>> log_softmax(torch.tensor([0.0, -20.0]))
+    tensor([-2.0612e-09, -2.0000e+01])
+    """
+    return _simplex(
+        "danaus.torch.log_softmax",
+        x,
+        lambda scores: simplex.log_softmax(scores, axis=dim, temperature=temperature, threads=threads),
+        lambda y, grad: simplex.log_softmax_vjp(y, grad, axis=dim, temperature=temperature),
+    )
+
+
+def entmax(x: torch.Tensor, alpha: float | torch.Tensor = 1.5, dim: int = -1, *, threads: int = 1) -> torch.Tensor:
+    """:func:`danaus.simplex.entmax`; ``alpha`` may be a tensor of one element, which then has a gradient.
+
+    >>> entmax(torch.tensor([1.0, 0.0, -2.0]))
+    tensor([0.8307, 0.1693, 0.0000])
+    """
+    where = "danaus.torch.entmax"
+    if not isinstance(alpha, torch.Tensor):
+        power = float(alpha)
+        return _simplex(
+            where,
+            x,
+            lambda scores: simplex.entmax(scores, power, axis=dim, threads=threads),
+            lambda p, grad: simplex.entmax_vjp(p, grad, power, axis=dim, threads=threads),
+        )
+    _check(where, _REAL, x=x, alpha=alpha)
+    if alpha.numel() != 1:
+        raise ValueError(f"{where}: alpha must have one element, has shape {tuple(alpha.shape)}")
+
+    def call(scores: Array, given: Array) -> tuple[Array, Array]:
+        p = simplex.entmax(scores, float(given.reshape(-1)[0]), axis=dim, threads=threads)
+        return p, p
+
+    def back(p: Array, wanted: tuple[bool, ...], grad: Array, _: Array, given: Array) -> tuple[Array | None, ...]:
+        power = float(given.reshape(-1)[0])
+        dx = simplex.entmax_vjp(p, grad, power, axis=dim, threads=threads) if wanted[0] else None
+        slope = np.sum(simplex.entmax_alpha_vjp(p, grad, power, axis=dim)) if wanted[1] else None
+        return dx, None if slope is None else np.full(given.shape, slope)
+
+    result: torch.Tensor = _Call.apply(where, call, back, x, alpha)
+    return result
+
+
+def sparsemax(x: torch.Tensor, dim: int = -1, *, threads: int = 1) -> torch.Tensor:
+    """:func:`danaus.simplex.sparsemax`.
+
+    >>> sparsemax(torch.tensor([1.0, 0.9, -2.0]))
+    tensor([0.5500, 0.4500, 0.0000])
+    """
+    return entmax(x, 2.0, dim, threads=threads)
+
+
+def topk_softmax(x: torch.Tensor, k: int, dim: int = -1, *, threads: int = 1) -> torch.Tensor:
+    """:func:`danaus.simplex.topk_softmax`: softmax of the k largest, 0 elsewhere.
+
+    >>> topk_softmax(torch.tensor([1.0, 1.0, 1.0, 0.0]), 2)
+    tensor([0.5000, 0.5000, 0.0000, 0.0000])
+    """
+    return _simplex(
+        "danaus.torch.topk_softmax",
+        x,
+        lambda scores: simplex.topk_softmax(scores, k, axis=dim, threads=threads),
+        lambda p, grad: simplex.softmax_vjp(p, grad, axis=dim, threads=threads),
+    )
+
+
+def entmax_loss(x: torch.Tensor, labels: torch.Tensor, alpha: float = 1.5, *, threads: int = 1) -> torch.Tensor:
+    """:func:`danaus.simplex.entmax_loss` of ``x`` ``(..., classes)``, a loss a row; 2 is sparsemax's, 1 cross-entropy.
+
+    >>> entmax_loss(torch.tensor([[0.0, 0.0]]), torch.tensor([0]), 2.0)
+    tensor([0.2500])
+    """
+    where = "danaus.torch.entmax_loss"
+    _check(where, _REAL, x=x)
+    targets = _array(labels)
+
+    def call(scores: Array) -> tuple[Array, None]:
+        return np.asarray(simplex.entmax_loss(scores, targets, alpha, threads=threads)), None
+
+    def back(_: None, wanted: tuple[bool, ...], grad: Array, scores: Array) -> tuple[Array]:
+        return (simplex.entmax_loss_grad(scores, targets, alpha, threads=threads) * grad[..., None],)
+
+    result: torch.Tensor = _Call.apply(where, call, back, x)
     return result

@@ -21,6 +21,7 @@ MODULES = [
     "danaus.fft",
     "danaus.hippo",
     "danaus.models",
+    "danaus.simplex",
     "danaus.ssm",
     "danaus.ssm.convert",
     "danaus.ssm.gradient",
@@ -78,6 +79,22 @@ SIGNATURES = {
     "danaus.hippo.scan_vjp": (
         "(grad, length, *, measure, theta=None, dt=1.0, method='bilinear', every=None, alpha=0.0, beta=None)"
     ),
+    "danaus.simplex.softmax": (
+        "(x, *, axis=-1, temperature=1.0, where=None, causal=False, sink=None, out=None, threads=1)"
+    ),
+    "danaus.simplex.log_softmax": (
+        "(x, *, axis=-1, temperature=1.0, where=None, causal=False, sink=None, out=None, threads=1)"
+    ),
+    "danaus.simplex.logsumexp": "(x, *, axis=-1, temperature=1.0, where=None, keepdims=False, threads=1)",
+    "danaus.simplex.softmax1": "(x, *, axis=-1, temperature=1.0, out=None, threads=1)",
+    "danaus.simplex.sparsemax": "(x, *, axis=-1, temperature=1.0, where=None, out=None, threads=1)",
+    "danaus.simplex.entmax": "(x, alpha=1.5, *, axis=-1, temperature=1.0, where=None, out=None, threads=1)",
+    "danaus.simplex.topk_softmax": "(x, k, *, axis=-1, temperature=1.0, where=None, out=None, threads=1)",
+    "danaus.simplex.taylor_softmax": "(x, order=2, *, axis=-1, out=None)",
+    "danaus.simplex.spherical_softmax": "(x, *, axis=-1, out=None)",
+    "danaus.simplex.margin_softmax": "(x, labels, margin, scale=1.0, *, axis=-1, threads=1)",
+    "danaus.simplex.perturb_max": "(x, noise='gumbel', *, axis=-1, scale=1.0, out=None, threads=1)",
+    "danaus.simplex.sample": "(x, rng=None, *, axis=-1, temperature=1.0, threads=1)",
     "danaus.ssm.S4D": "(a, b, c, d, dt, *, method='zoh', length=None)",
     "danaus.ssm.S4D.__call__": "(self, u, *, out=None, threads=1, evaluation=None, lengths=None)",
     "danaus.ssm.S4D.kernel": "(self, length, dtype='float32', *, out=None, threads=1)",
@@ -243,7 +260,8 @@ def test_examples_run(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["convert", "diagonal", "dplr", "gradients", "hippo", "legs", "mimo", "network", "transfer", "windows"]
+    "name",
+    ["convert", "diagonal", "dplr", "gradients", "hippo", "legs", "mimo", "network", "simplex", "transfer", "windows"],
 )
 def test_examples_of_the_references_run(name):
     module = importlib.import_module(f"reference.{name}")

@@ -163,3 +163,33 @@ def test_refusals_name_the_argument(call, error, words):
 def test_danaus_does_not_import_it():
     code = "import sys, danaus; assert 'torch' not in sys.modules and 'danaus.torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_gradients_of_maps_onto_the_simplex():
+    x = tensor(3, 7, 2)
+    for f in (bridge.softmax, bridge.log_softmax, bridge.sparsemax, bridge.entmax):
+        assert torch.autograd.gradcheck(lambda x, f=f: f(x, 1), x)
+        assert torch.autograd.gradcheck(lambda x, f=f: f(x), x)
+    assert torch.autograd.gradcheck(lambda x: bridge.softmax(x, 0, temperature=0.6), x)
+    assert torch.autograd.gradcheck(lambda x: bridge.entmax(x, 1.2, 1), x)
+    assert torch.autograd.gradcheck(lambda x: bridge.topk_softmax(x, 3, 1), x)
+    alpha = torch.tensor(1.3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x, a: bridge.entmax(x, a, 1), (x, alpha))
+    rows, labels = tensor(4, 6), torch.tensor([0, 5, 2, 2])
+    for power in (1.0, 1.5, 2.0):
+        assert torch.autograd.gradcheck(lambda x, power=power: bridge.entmax_loss(x, labels, power), rows)
+
+
+def test_maps_of_half_precision_and_what_they_refuse():
+    x = tensor(5, 9, dtype=torch.float32, grad=False)
+    for kind in (torch.float16, torch.bfloat16):
+        half = x.to(kind).requires_grad_()
+        p = bridge.entmax(half)
+        assert p.dtype == kind and torch.equal(p, bridge.entmax(half.detach().float()).to(kind))
+        p.square().sum().backward()
+        assert half.grad.dtype == kind
+    assert torch.allclose(bridge.softmax(x), torch.softmax(x, -1), rtol=1e-5)
+    with pytest.raises(TypeError, match=r"danaus\.torch\.softmax: x must be"):
+        bridge.softmax(torch.zeros(3, dtype=torch.int64))
+    with pytest.raises(ValueError, match="axis must be one of"):
+        bridge.softmax(x, 2)

@@ -14,6 +14,11 @@ DANAUS_INLINE void prefetch(const void* p, std::size_t bytes) noexcept {
   __builtin_prefetch(static_cast<const char*>(p) + bytes, 0, 3);
 }
 
+/// Asks for the cache line of p, soon to be written.
+DANAUS_INLINE void prefetch_to_write(const void* p) noexcept {
+  __builtin_prefetch(p, 1, 3);
+}
+
 /// Stores lanes without reading what stood there into the caches: for results larger than these, written once.
 /// p must be a multiple of the register's size. Call settle() before other threads may look.
 template <class T, std::size_t N>

@@ -91,4 +91,5 @@ NB_MODULE(_core, m) {
   danaus::bindings::bind_transfer_kernel(m);
   danaus::bindings::bind_evaluate(m);
   danaus::bindings::bind_model(m);
+  danaus::bindings::bind_monarch(m);
 }

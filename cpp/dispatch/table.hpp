@@ -29,6 +29,9 @@ struct SsmKernels {
 template <class T>
 struct GradientKernels;  // gradient.hpp
 
+template <class T>
+struct MonarchKernels;  // monarch_kernels.hpp
+
 /// Diagonal plus low rank kernels of one element type.
 template <class T>
 struct DplrKernels {
@@ -65,6 +68,8 @@ struct KernelTable {
   const DplrKernels<double>* dplr_f64;
   const MimoKernels<float>* mimo_f32;
   const MimoKernels<double>* mimo_f64;
+  const MonarchKernels<float>* monarch_f32;
+  const MonarchKernels<double>* monarch_f64;
 
   template <class T>
   const SsmKernels<T>& ssm() const noexcept {
@@ -89,6 +94,10 @@ struct KernelTable {
   template <class T>
   const MimoKernels<T>& mimo() const noexcept {
     return *of<T>(mimo_f32, mimo_f64);
+  }
+  template <class T>
+  const MonarchKernels<T>& monarch() const noexcept {
+    return *of<T>(monarch_f32, monarch_f64);
   }
 
  private:

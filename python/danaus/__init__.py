@@ -7,12 +7,13 @@
 (9,)
 
 Areas: :mod:`danaus.models` (trained networks), :mod:`danaus.ssm` (state-space layers),
-:mod:`danaus.hippo` (online memories), :mod:`danaus.fft` (Fourier transforms).
+:mod:`danaus.hippo` (online memories), :mod:`danaus.fft` (Fourier transforms),
+:mod:`danaus.monarch` (block-structured matrices).
 """
 
-from . import fft, hippo, models, ssm
+from . import fft, hippo, models, monarch, ssm
 from ._core import isa
 from ._core import version as __version__
 from .models import Model, Report, embedded, load
 
-__all__ = ["Model", "Report", "__version__", "embedded", "fft", "hippo", "isa", "load", "models", "ssm"]
+__all__ = ["Model", "Report", "__version__", "embedded", "fft", "hippo", "isa", "load", "models", "monarch", "ssm"]

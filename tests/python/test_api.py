@@ -21,6 +21,7 @@ MODULES = [
     "danaus.fft",
     "danaus.hippo",
     "danaus.models",
+    "danaus.monarch",
     "danaus.ssm",
     "danaus.ssm.convert",
     "danaus.ssm.gradient",
@@ -55,6 +56,21 @@ SIGNATURES = {
     "danaus.hippo.Memory.state_dict": "(self)",
     "danaus.hippo.Memory.from_state_dict": "(state)",
     "danaus.hippo.project": "(u, n, *, measure='legs', times=None, method='exact', every=None)",
+    "danaus.monarch.Chain": "(parts)",
+    "danaus.monarch.Chain.__call__": "(self, x, *, out=None, threads=1)",
+    "danaus.monarch.Monarch.__call__": "(self, x, *, out=None, threads=1)",
+    "danaus.monarch.Monarch.astype": "(self, storage)",
+    "danaus.monarch.Monarch.inverse": "(self)",
+    "danaus.monarch.Monarch.quantize": "(self, storage='int8', *, group=None)",
+    "danaus.monarch.Monarch.slogdet": "(self)",
+    "danaus.monarch.Monarch.solve": "(self, y)",
+    "danaus.monarch.Monarch.todense": "(self)",
+    "danaus.monarch.dct": "(n, *, norm=None, factors=None, dtype='float64')",
+    "danaus.monarch.dft": "(n, *, factors=None, dtype='complex128')",
+    "danaus.monarch.hadamard": "(n, *, dtype='float64')",
+    "danaus.monarch.kronecker": "(a, b)",
+    "danaus.monarch.multiply_vjp": "(m, x, grad, *, threads=1)",
+    "danaus.monarch.project": "(w, blocks, *, rank=1, covariance=None, variable_rank=False, threads=1)",
     "danaus.ssm.S4D": "(a, b, c, d, dt, *, method='zoh', length=None)",
     "danaus.ssm.S4D.__call__": "(self, u, *, out=None, threads=1, evaluation=None, lengths=None)",
     "danaus.ssm.S4D.kernel": "(self, length, dtype='float32', *, out=None, threads=1)",
@@ -219,7 +235,9 @@ def test_examples_run(name):
     assert sum(result.failed for result in results) == 0 < sum(result.attempted for result in results)
 
 
-@pytest.mark.parametrize("name", ["convert", "diagonal", "dplr", "gradients", "legs", "mimo", "network", "transfer"])
+@pytest.mark.parametrize(
+    "name", ["convert", "diagonal", "dplr", "gradients", "legs", "mimo", "monarch", "network", "transfer"]
+)
 def test_examples_of_the_references_run(name):
     module = importlib.import_module(f"reference.{name}")
     result = doctest.testmod(module)

@@ -19,6 +19,7 @@ import digits_step
 import dplr
 import fourier
 import legs_memory
+import monarch
 import s4d_layer
 import transfer
 from harness import Result, parser
@@ -71,7 +72,7 @@ def main() -> int:
     before = os.getloadavg()[0]
     peak = Peak(options.programs)
     results: list[Result] = []
-    for case in (digits_step, s4d_layer, legs_memory, fourier, convolution, transfer, dplr):
+    for case in (digits_step, s4d_layer, legs_memory, fourier, convolution, transfer, dplr, monarch):
         found = case.run(options, peak)
         print(*(f"{result.text()}\n" for result in found), sep="\n", flush=True)
         results += found

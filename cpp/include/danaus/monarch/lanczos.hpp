@@ -147,17 +147,19 @@ struct Tridiagonal {
   }
 };
 
-/// 1 in lanes whose largest Ritz value has converged: |residual|^2 <= tolerance value gap, which bounds what of the
-/// largest eigenvalue is missing (Parlett, The Symmetric Eigenvalue Problem, 11.7).
+/// 1 in lanes whose largest Ritz value has converged. What of the largest eigenvalue is missing is at most
+/// |residual|^2 / gap (Parlett, The Symmetric Eigenvalue Problem, 11.7): little of what the triplet will leave of the
+/// block's squares, or of the eigenvalue.
 template <class V>
-DANAUS_INLINE V ritz(const Tridiagonal<V>& t, V last, V (&entries)[lanczos_steps], V& top) noexcept {
+DANAUS_INLINE V ritz(const Tridiagonal<V>& t, V last, V squares, V (&entries)[lanczos_steps], V& top) noexcept {
   using T = typename V::value_type;
-  const V zero(T(0)), tolerance(sizeof(T) == 4 ? T(1e-10) : T(1e-14));
-  top = t.eigenvalue(0, zero, t.bound(), sizeof(T) == 4 ? 26 : 54);
+  constexpr bool single = sizeof(T) == 4;
+  const V zero(T(0)), of_rest(single ? T(5e-10) : T(1e-13)), of_top(single ? T(1e-10) : T(1e-14));
+  top = t.eigenvalue(0, zero, t.bound(), single ? 26 : 54);
   const V sum = t.eigenvector(top, entries);
   const V second = t.size > 1 ? t.eigenvalue(1, zero, top, 12) : zero;
-  const V residual = last * entries[t.size - 1];
-  return simd::select(residual * residual <= tolerance * top * (top - second) * sum, V(T(1)), zero);
+  const V residual = last * entries[t.size - 1], enough = max(of_rest * (squares - top), of_top * top);
+  return simd::select(residual * residual <= enough * (top - second) * sum, V(T(1)), zero);
 }
 
 /// One step: vectors[t + 1] = B^T B vectors[t] made orthogonal to those before it, and the tridiagonal matrix larger
@@ -187,10 +189,11 @@ DANAUS_INLINE V lanczos_step(const T* b, std::size_t rows, std::size_t columns, 
 }
 
 /// The largest singular triplet of B (rows, columns) in every lane where `wanted` is 1: u = B v, v in vectors[0],
-/// sigma = |u|; B becomes B - u v^T. 1 in lanes where it has converged. Lanczos's method on B^T B, orthogonalised in
-/// full, until every lane has converged.
+/// sigma = |u|; B becomes B - u v^T, and `squares`,
+/// the sum of its squares, less by sigma^2. 1 in lanes where it has converged. Lanczos's method on B^T B,
+/// orthogonalised in full, until every lane has converged.
 template <class V, class T>
-DANAUS_INLINE V top_triplet(T* b, std::size_t rows, std::size_t columns, T* vectors, T* u, V wanted,
+DANAUS_INLINE V top_triplet(T* b, std::size_t rows, std::size_t columns, T* vectors, T* u, V wanted, V& squares,
                             T* sigma) noexcept {
   constexpr std::size_t N = V::size();
   const std::size_t most = std::min(lanczos_steps, columns), width = columns * N;
@@ -209,7 +212,7 @@ DANAUS_INLINE V top_triplet(T* b, std::size_t rows, std::size_t columns, T* vect
     const V last = lanczos_step<V>(b, rows, columns, vectors, u, t);
     const bool look = t.size == most || (t.size >= 16 && t.size % 4 == 0);
     if (!look) continue;
-    done = ritz(t, t.size == columns ? zero : last, entries, top);
+    done = ritz(t, t.size == columns ? zero : last, squares, entries, top);
     if (simd::reduce(done, [](auto x, auto y) { return min(x, y); }) > T(0)) break;
   }
   lane_scale(entries[0], columns, vectors);
@@ -220,6 +223,7 @@ DANAUS_INLINE V top_triplet(T* b, std::size_t rows, std::size_t columns, T* vect
   const V square = lane_dot<V>(u, u, rows);  // less than the Ritz value where that has no vector: clusters
   const V least = top * wanted * V(T(1) - T(64) * std::numeric_limits<T>::epsilon());
   simd::store(lane_sqrt(square), sigma);
+  squares = max(squares - square, zero);
   for (std::size_t r = 0; r < rows; ++r) lane_add(-simd::load<V>(u + r * N), vectors, columns, b + r * width);
   return simd::select(square >= least, done, zero);
 }

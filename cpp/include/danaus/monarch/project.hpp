@@ -100,15 +100,16 @@ DANAUS_KERNEL void project_blocks(const Projection<T>& to, std::size_t first, Wo
   const std::size_t count = std::min(N, m.k * m.j - first);
   for (std::size_t lane = 0; lane < count; ++lane) to.whole[first + lane] = squares[lane];
   const std::size_t most = std::min({(m.q + m.j - 1) / m.j, m.s, m.p});
-  T ranks[N], sigma[N], converged[N];
+  T ranks[N], sums[N], sigma[N], converged[N];
   for (std::size_t lane = 0; lane < N; ++lane) {
     const std::size_t block = std::min(first + lane, m.k * m.j - 1);
     ranks[lane] = static_cast<T>(block_rank(m, block / m.j, block % m.j));
   }
-  V done(T(1));
+  for (std::size_t lane = 0; lane < N; ++lane) sums[lane] = static_cast<T>(squares[lane]);
+  V done(T(1)), rest = simd::load<V>(sums);
   for (std::size_t i = 0; i < most; ++i) {
     const V wanted = simd::select(V(static_cast<T>(i)) < simd::load<V>(ranks), V(T(1)), V(T(0)));
-    const V fine = top_triplet<V>(b, m.s, m.p, vectors, u, wanted, sigma);
+    const V fine = top_triplet<V>(b, m.s, m.p, vectors, u, wanted, rest, sigma);
     done = min(done, max(fine, V(T(1)) - wanted));
     scatter_triplet(to, first, i, u, vectors, sigma);
   }

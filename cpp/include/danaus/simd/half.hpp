@@ -10,13 +10,21 @@ namespace simd {
 /// N numbers of IEEE half precision, as floats, exactly; finite ones.
 template <std::size_t N>
 DANAUS_INLINE vec<float, N> load_halves(const std::uint16_t* p) noexcept {
+#if defined(__AVX512F__) && !defined(DANAUS_SCALAR)
+  if constexpr (N == 16) {
+    typedef short Words __attribute__((vector_size(32), aligned(2), may_alias));
+    typedef short Halves __attribute__((vector_size(32)));
+    return vec<float, 16>::wrap(
+        __builtin_ia32_vcvtph2ps512_mask(static_cast<Halves>(*reinterpret_cast<const Words*>(p)),
+                                         typename vec<float, 16>::storage{}, static_cast<unsigned short>(-1), 4));
+  }
+#endif
 #if defined(__F16C__) && !defined(DANAUS_SCALAR)
   if constexpr (N == 8) {
     typedef short Words __attribute__((vector_size(16), aligned(2), may_alias));
     typedef short Halves __attribute__((vector_size(16)));
     return vec<float, 8>::wrap(__builtin_ia32_vcvtph2ps256(static_cast<Halves>(*reinterpret_cast<const Words*>(p))));
   }
-  if constexpr (N == 16) return joined(load_halves<8>(p), load_halves<8>(p + 8));
 #endif
   using I = vec<std::int32_t, N>;
   using V = vec<float, N>;

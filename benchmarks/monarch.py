@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -53,25 +55,35 @@ def products(side: int, rows: int, limit: float, options: argparse.Namespace, pe
         level = "L2" if share * weights <= 1 << 21 else "memory"
         return Work(flop, share * weights / rows, level, FORMULA)
 
-    wanted = m(x.astype(np.float64).astype(np.float32))
     exact = Monarch(right.astype(float), left.astype(float))(x.astype(float))
 
     def note(y: Any) -> str:
         return f"error {np.linalg.norm(np.asarray(y) - exact) / np.linalg.norm(exact):.0e}"
 
-    cases = [Case("danaus, float32", lambda: m(x, out=out), rows, work(), note(wanted))]
+    again = max(1, (1 << 21) // (side**3 * rows))  # so that weights are warm, and each turn takes a millisecond
+
+    def case(name: str, call: Callable[[], Any], done: Work, words: str = "") -> Case:
+        def turn() -> None:
+            for _ in range(again):
+                call()
+
+        return Case(name, turn, rows * again, done, words)
+
+    cases = [case("danaus, float32", lambda: m(x, out=out), work(), note(m(x)))]
     for name in STORED:
         stored = m.astype(name) if "float" in name else m.quantize(name, group=None if name == "int8" else 32)
         share = {"int8": 0.25, "int4": 0.125}.get(name, 0.5)
-        cases.append(Case(f"danaus, {name}", lambda s=stored: s(x, out=out), rows, work(share), note(stored(x))))
+        cases.append(case(f"danaus, {name}", partial(stored, x, out=out), work(share), note(stored(x))))
     cases += [
-        Case("danaus, transpose", lambda: m.T(x, out=out), rows, work()),
-        Case("published bmm", lambda: published(tx, tr, tl), rows, work(), note(published(tx, tr, tl))),
-        Case("bmm, batch last", lambda: batch_last(behind, tr, tl), rows, work(), note(batch_last(behind, tr, tl).T)),
+        case("danaus, transpose", lambda: m.T(x, out=out), work()),
+        case("published bmm", lambda: published(tx, tr, tl), work(), note(published(tx, tr, tl))),
+        case("bmm, batch last", lambda: batch_last(behind, tr, tl), work(), note(batch_last(behind, tr, tl).T)),
     ]
     if n <= 4096:
         dense = torch.from_numpy(m.todense())
-        cases.append(Case("dense", lambda: tx @ dense.T, rows, Work(2.0 * n * n, 4.0 * n * n / rows, "memory", "")))
+        cases.append(
+            Case("dense", lambda: tx @ dense.T, rows, Work(2.0 * n * n, 4.0 * n * n / rows, "memory", FORMULA))
+        )
     measure(cases, peak, options.seconds)
     targets = [Target(cases[0].name, min(cases[0].samples) * rows / 1e3, limit, "us a batch (shortest)")]
     if (side, rows) == (64, 1):
@@ -96,7 +108,9 @@ def projections(side: int, options: argparse.Namespace, peak: Peak) -> Result:
     t = torch.from_numpy(w)
     least = project(w.astype(float), side)[1]
     cases = [
-        Case("danaus, rank 1", lambda: project(w, side), 1, None, f"over the optimum {project(w, side)[1] - least:.0e}"),
+        Case(
+            "danaus, rank 1", lambda: project(w, side), 1, None, f"over the optimum {project(w, side)[1] - least:.0e}"
+        ),
         Case("danaus, rank 4", lambda: project(w, side, rank=4)),
         Case("torch.linalg.svd of all blocks", lambda: published_projection(t, side)),
     ]

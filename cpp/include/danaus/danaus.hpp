@@ -60,6 +60,7 @@
 #include <danaus/monarch/multiply.hpp>
 #include <danaus/monarch/permute.hpp>
 #include <danaus/monarch/project.hpp>
+#include <danaus/monarch/run_stage.hpp>
 #include <danaus/monarch/stage.hpp>
 #include <danaus/monarch/storage.hpp>
 #include <danaus/simd/activation.hpp>

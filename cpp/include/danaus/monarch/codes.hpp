@@ -9,7 +9,7 @@
 namespace danaus {
 
 /// The largest code of an input, so that no sum of `group` products with weights of 255 leaves 32 bits.
-constexpr std::int32_t input_code(std::size_t group) noexcept {
+DANAUS_INLINE constexpr std::int32_t input_code(std::size_t group) noexcept {
   return static_cast<std::int32_t>(std::min<std::size_t>(32767, 0x7fffffff / (255 * ((group + 1) / 2 * 2))));
 }
 

@@ -28,27 +28,30 @@ struct BlockStage {
   StageLanes lanes;
 
   BlockStage() = default;
-  constexpr BlockStage(BlockOrder order, std::size_t blocks_, std::size_t outs_, std::size_t ins_) noexcept
+  DANAUS_INLINE constexpr BlockStage(BlockOrder order, std::size_t blocks_, std::size_t outs_,
+                                     std::size_t ins_) noexcept
       : blocks(blocks_), outs(outs_), ins(ins_), lanes(choose(order, blocks_, outs_)) {}
 
-  constexpr std::size_t inputs() const noexcept { return blocks * ins; }
-  constexpr std::size_t outputs() const noexcept { return blocks * outs; }
-  constexpr std::size_t parameters() const noexcept { return blocks * outs * ins; }
+  DANAUS_INLINE constexpr std::size_t inputs() const noexcept { return blocks * ins; }
+  DANAUS_INLINE constexpr std::size_t outputs() const noexcept { return blocks * outs; }
+  DANAUS_INLINE constexpr std::size_t parameters() const noexcept { return blocks * outs * ins; }
   /// GroupTiles of the outputs of a block, or of the blocks.
-  constexpr std::size_t tiles() const noexcept { return padded(lanes == StageLanes::blocks ? blocks : outs) / tile; }
+  DANAUS_INLINE constexpr std::size_t tiles() const noexcept {
+    return padded(lanes == StageLanes::blocks ? blocks : outs) / tile;
+  }
   /// Groups of an across stage that read the same tile of blocks.
-  constexpr std::size_t groups_per_tile() const noexcept { return (outs + fold_tiles - 1) / fold_tiles; }
-  constexpr std::size_t groups() const noexcept {
+  DANAUS_INLINE constexpr std::size_t groups_per_tile() const noexcept { return (outs + fold_tiles - 1) / fold_tiles; }
+  DANAUS_INLINE constexpr std::size_t groups() const noexcept {
     return lanes == StageLanes::blocks ? tiles() * groups_per_tile() : (blocks * tiles() + fold_tiles - 1) / fold_tiles;
   }
-  constexpr std::size_t packed() const noexcept { return groups() * ins * row_lanes; }
+  DANAUS_INLINE constexpr std::size_t packed() const noexcept { return groups() * ins * row_lanes; }
 
   /// Which weight stands in a lane of a packed row: its block and output; beyond the last, none.
   struct Place {
     std::size_t block, out;
     bool exists;
   };
-  constexpr Place place(std::size_t group, std::size_t lane) const noexcept {
+  DANAUS_INLINE constexpr Place place(std::size_t group, std::size_t lane) const noexcept {
     const std::size_t column = lane / tile, within = lane % tile;
     if (lanes == StageLanes::blocks) {
       const std::size_t b = group / groups_per_tile() * tile + within;
@@ -60,7 +63,7 @@ struct BlockStage {
   }
 
  private:
-  static constexpr StageLanes choose(BlockOrder order, std::size_t blocks, std::size_t outs) noexcept {
+  DANAUS_INLINE static constexpr StageLanes choose(BlockOrder order, std::size_t blocks, std::size_t outs) noexcept {
     if (order == BlockOrder::inside) return StageLanes::outputs;
     const std::size_t over_blocks = padded(blocks) * outs, over_outs = blocks * padded(outs);
     return 2 * over_blocks <= 3 * over_outs ? StageLanes::blocks : StageLanes::strided;

@@ -22,11 +22,13 @@ struct PackedStage {
   std::size_t group = 0;
 
   /// Groups of inputs that share a scale; 0 where nothing has one.
-  constexpr std::size_t groups() const noexcept { return group == 0 ? 0 : (stage.ins + group - 1) / group; }
+  DANAUS_INLINE constexpr std::size_t groups() const noexcept {
+    return group == 0 ? 0 : (stage.ins + group - 1) / group;
+  }
 };
 
 /// 16-bit codes of `ins` inputs of a packed group: of integers two inputs stand together.
-constexpr std::size_t code_words(Storage storage, std::size_t ins) noexcept {
+DANAUS_INLINE constexpr std::size_t code_words(Storage storage, std::size_t ins) noexcept {
   switch (storage) {
     case Storage::int8:
       return (ins + 1) / 2 * row_lanes;

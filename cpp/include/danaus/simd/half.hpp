@@ -44,9 +44,14 @@ DANAUS_INLINE vec<std::int32_t, N> pair_products(vec<std::int32_t, N> a, vec<std
 #if defined(__AVX512BW__)
   if constexpr (N == 16) {
     typedef short Words __attribute__((vector_size(64)));
+#if defined(__clang__)
+    return vec<std::int32_t, N>::wrap(
+        __builtin_ia32_pmaddwd512(__builtin_bit_cast(Words, a.v), __builtin_bit_cast(Words, b.v)));
+#else
     typedef int Sums __attribute__((vector_size(64)));
     return vec<std::int32_t, N>::wrap(__builtin_ia32_pmaddwd512_mask(
         __builtin_bit_cast(Words, a.v), __builtin_bit_cast(Words, b.v), Sums{}, static_cast<unsigned short>(-1)));
+#endif
   }
 #endif
 #if defined(__AVX2__)

@@ -164,6 +164,24 @@ def test_inputs_in_another_order():
     np.testing.assert_allclose(moved.T(y), y @ moved.todense(), atol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "complex128"])
+@pytest.mark.parametrize("size", [(42, 20), (41, 20), (42, 13), (1, 1)])
+def test_sizes_that_no_blocks_divide(size, dtype):
+    whole = drawn((4, 18, 5, 6, 7, 12), dtype)
+    for order in (None, np.random.default_rng(0).permutation(20)):
+        whole = Monarch(whole.right, whole.left, order=order)
+        m = Monarch(whole.right, whole.left, order=order, size=size)
+        dense = whole.todense()[: size[0], : size[1]]
+        assert m.shape == size and same_bits(m.todense(), np.ascontiguousarray(dense))
+        assert same_bits(m.T.todense(), np.ascontiguousarray(dense.T))
+        x, y = noise((3, size[1]), dtype), noise((3, size[0]), dtype)
+        tolerance = 1e-5 * np.abs(dense).sum()
+        np.testing.assert_allclose(m(x), x @ dense.T, rtol=0, atol=tolerance)
+        np.testing.assert_allclose(m.T(y), y @ dense, rtol=0, atol=tolerance)
+        out = np.empty((3, size[0]), dtype)
+        assert m(x, out=out) is out and same_bits(out, m(x))
+
+
 def test_chains_are_products():
     a, b = drawn(SHAPES["rank 3"], seed=1), drawn(SHAPES["rank 3"], seed=2)
     for chain, dense in (
@@ -194,6 +212,8 @@ REFUSED = [
     (lambda: Monarch(np.full((2, 2, 2), np.nan), np.ones((2, 2, 2))), ValueError, "right must be finite"),
     (lambda: Monarch(np.ones((0, 2, 2)), np.ones((2, 2, 0))), ValueError, "has"),
     (lambda: Monarch(np.ones((2, 2, 2)), np.ones((2, 2, 2)), order=[0, 0, 1, 2]), ValueError, "order must hold"),
+    (lambda: Monarch(np.ones((2, 2, 2)), np.ones((2, 2, 2)), size=(5, 4)), ValueError, "size must be between"),
+    (lambda: Monarch(np.ones((2, 2, 2)), np.ones((2, 2, 2)), size=5), TypeError, "two integers"),
     (lambda: Monarch(np.ones((2, 3, 2), complex), np.ones((2, 2, 3), complex)), ValueError, "multiple of J"),
     (lambda: drawn(SHAPES["odd"])(np.ones(5)), ValueError, r"x must have shape \(..., 21\), has \(5,\)"),
     (lambda: drawn(SHAPES["odd"])(np.ones(21, "f")), TypeError, "x must be float64, is float32"),

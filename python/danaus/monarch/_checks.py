@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import index
+
 import numpy as np
 import numpy.typing as npt
 
@@ -48,3 +50,17 @@ def checked_slots(where: str, slots: npt.ArrayLike, left: Array, middle: int) ->
         raise ValueError(f"{where}: slots must be -1 or middle values below K Q = {middle}, each at most once")
     found.flags.writeable = False
     return found
+
+
+def checked_size(where: str, size: tuple[int, int] | None, right: Array, left: Array) -> tuple[int, int] | None:
+    """``size`` as two counts, at least 1 and at most what the factors have; None where it is just that."""
+    whole = (left.shape[0] * left.shape[1], right.shape[0] * right.shape[2])
+    if size is None:
+        return None
+    try:
+        outputs, inputs = (index(count) for count in size)
+    except (TypeError, ValueError):
+        raise TypeError(f"{where}: size must be two integers, (outputs, inputs), is {size!r}") from None
+    if not (1 <= outputs <= whole[0] and 1 <= inputs <= whole[1]):
+        raise ValueError(f"{where}: size must be between (1, 1) and {whole}, is {(outputs, inputs)}")
+    return None if (outputs, inputs) == whole else (outputs, inputs)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def _square(name: str, m: Monarch) -> None:
     (_, q, p), (_, s, r) = m.right.shape, m.left.shape
-    if q != p or s != r or m.slots is not None:
+    if q != p or s != r or m.slots is not None or m.size is not None:
         raise ValueError(
             f"monarch.{name}: blocks must be square, P = Q and S = R: right {m.right.shape} and left {m.left.shape} "
             "are not"

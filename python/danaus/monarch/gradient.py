@@ -32,8 +32,8 @@ def multiply_vjp(m: Monarch, x: Array, grad: Array, *, threads: int = 1) -> tupl
     >>> multiply_vjp(m, np.array([3.0, 4.0]), np.array([1.0]))
     (array([[[3., 4.]]]), array([[[7.]]]), array([1., 1.]))
     """
-    if m.dtype.kind != "f" or m.slots is not None:
-        raise TypeError("monarch.multiply_vjp: m must be real and without slots")
+    if m.dtype.kind != "f" or m.slots is not None or m.size is not None:
+        raise TypeError("monarch.multiply_vjp: m must be real, without slots and size")
     rows, back = _rows("x", x, m.shape[1], m), _rows("grad", grad, m.shape[0], m)
     if np.shape(x)[:-1] != np.shape(grad)[:-1]:
         raise ValueError(f"monarch.multiply_vjp: grad must have as many rows as x, has {np.shape(grad)}")

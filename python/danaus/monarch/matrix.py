@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from .._arrays import thread_count
 from . import _solve
-from ._checks import checked, checked_slots, permutation
+from ._checks import checked, checked_size, checked_slots, permutation
 from ._factors import Array, Coded, Factor, coded, compiled, real_factor
 from .operator import Operator
 
@@ -28,6 +28,8 @@ class Monarch(Operator):
     right : (K, Q, P), the factor that reads the K blocks of P inputs
     left : (J, S, R), the factor that writes; K Q = J R
     order : which input is read in which place, ``x[..., order]``; by default none is moved
+    size : (outputs, inputs) that exist, the first of each: others are zeros and left out, as in layers whose sizes no
+        blocks divide; by default all
     storage : how weights stand in memory, ``"bfloat16"``, ``"float16"``, ``"int8"`` or ``"int4"``: see :meth:`astype`
         and :meth:`quantize`
     group : inputs that share a scale
@@ -53,6 +55,7 @@ class Monarch(Operator):
     left: Array
     order: Array | None = field(default=None, kw_only=True)
     slots: Array | None = field(default=None, kw_only=True, repr=False)
+    size: tuple[int, int] | None = field(default=None, kw_only=True)
     storage: str | None = field(default=None, kw_only=True)
     group: int | None = field(default=None, kw_only=True, repr=False)
     transposed: bool = field(default=False, kw_only=True, repr=False)
@@ -81,6 +84,7 @@ class Monarch(Operator):
             right, left = self._stored(where, right, left)
         object.__setattr__(self, "right", right)
         object.__setattr__(self, "left", left)
+        object.__setattr__(self, "size", checked_size(where, self.size, right, left))
         object.__setattr__(self, "order", permutation(where, self.order, right.shape[0] * right.shape[2]))
 
     def _stored(self, where: str, right: Array, left: Array) -> tuple[Array, Array]:
@@ -131,7 +135,8 @@ class Monarch(Operator):
     def shape(self) -> tuple[int, int]:  # type: ignore[override]
         """``(outputs, inputs)``."""
         (j, s, _), (k, _, p) = self.left.shape, self.right.shape
-        return (k * p, s * j) if self.transposed else (s * j, k * p)
+        outputs, inputs = self.size or (s * j, k * p)
+        return (inputs, outputs) if self.transposed else (outputs, inputs)
 
     @property
     def dtype(self) -> np.dtype[Any]:  # type: ignore[override]
@@ -202,7 +207,7 @@ class Monarch(Operator):
 
     @cached_property
     def _plain(self) -> bool:
-        return self.order is None and self.slots is None and self.dtype.kind == "f"
+        return self.order is None and self.slots is None and self.size is None and self.dtype.kind == "f"
 
     @cached_property
     def _run(self) -> Any:
@@ -237,6 +242,11 @@ class Monarch(Operator):
             return result if out is None else out
         if values.ndim == 0 or values.shape[-1] != self.shape[1]:
             raise ValueError(f"monarch: x must have shape (..., {self.shape[1]}), has {values.shape}")
+        if self.size is not None:
+            (k, _, p), (j, s, _) = self.right.shape, self.left.shape
+            whole = np.zeros((*values.shape[:-1], s * j if self.transposed else k * p), values.dtype)
+            whole[..., : self.shape[1]] = values
+            values = whole
         if self.order is not None and not self.transposed:
             values = values[..., self.order]
         values = self._complex(values, threads) if self.dtype.kind == "c" else self._run(values, None, threads)
@@ -244,6 +254,8 @@ class Monarch(Operator):
             moved = np.empty_like(values)
             moved[..., self.order] = values
             values = moved
+        if self.size is not None:
+            values = np.ascontiguousarray(values[..., : self.shape[0]])
         if out is None:
             return values
         if not isinstance(out, np.ndarray) or out.shape != values.shape or out.dtype != values.dtype:
@@ -286,4 +298,6 @@ class Monarch(Operator):
             moved = np.empty_like(dense)
             moved[:, self.order] = dense
             dense = moved
-        return np.ascontiguousarray(dense.T) if self.transposed else dense
+        if self.size is not None:
+            dense = dense[: self.size[0], : self.size[1]]
+        return np.ascontiguousarray(dense.T if self.transposed else dense)

@@ -60,7 +60,7 @@ def products(side: int, rows: int, limit: float, options: argparse.Namespace, pe
     def note(y: Any) -> str:
         return f"error {np.linalg.norm(np.asarray(y) - exact) / np.linalg.norm(exact):.0e}"
 
-    again = max(1, (1 << 21) // (side**3 * rows))  # so that weights are warm, and each turn takes a millisecond
+    again = max(4, (1 << 24) // (side**3 * rows))  # so that weights are warm: a turn takes some milliseconds
 
     def case(name: str, call: Callable[[], Any], done: Work, words: str = "") -> Case:
         def turn() -> None:

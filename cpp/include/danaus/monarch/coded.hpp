@@ -89,21 +89,29 @@ DANAUS_INLINE void coded_outputs(const PackedStage<float>& packed, std::size_t g
   const Encoded room(packed, fold_tiles, scratch);
   InputCodes in[fold_tiles];
   float* out[fold_tiles];
+  bool shared = true;
   for (std::size_t t = 0; t < fold_tiles; ++t) {
     out[t] = tiles.out[t] + row * tiles.out_stride;
     if (t > 0 && tiles.in[t] == tiles.in[t - 1]) {
       in[t] = in[t - 1];
       continue;
     }
+    shared = t == 0;
     in[t] = {room.pairs + t * pairs, room.scale + t * packed.groups(), room.sum + t * packed.groups()};
     encode_inputs(packed, tiles.in[t] + row * tiles.in_stride, room.pairs + t * pairs, room.scale + t * packed.groups(),
                   room.sum + t * packed.groups());
   }
   for (std::size_t lane = 0; lane < tile; lane += FloatLanes::size()) {
     if (packed.storage == Storage::int8) {
-      integer_block<ByteWeights, false>(packed, group, lane, in, out);
+      if (shared) {
+        integer_block<ByteWeights, Reading::shared>(packed, group, lane, in, out);
+      } else {
+        integer_block<ByteWeights, Reading::apart>(packed, group, lane, in, out);
+      }
+    } else if (shared) {
+      integer_block<NibbleWeights, Reading::shared>(packed, group, lane, in, out);
     } else {
-      integer_block<NibbleWeights, false>(packed, group, lane, in, out);
+      integer_block<NibbleWeights, Reading::apart>(packed, group, lane, in, out);
     }
   }
 }
@@ -127,9 +135,9 @@ DANAUS_INLINE void coded_blocks(const PackedStage<float>& packed, std::size_t gr
   const InputCodes one{room.pairs, room.scale, room.sum}, in[fold_tiles] = {one, one, one, one};
   for (std::size_t lane = 0; lane < tile; lane += FloatLanes::size()) {
     if (packed.storage == Storage::int8) {
-      integer_block<ByteWeights, true>(packed, group, lane, in, tiles.out);
+      integer_block<ByteWeights, Reading::lanes>(packed, group, lane, in, tiles.out);
     } else {
-      integer_block<NibbleWeights, true>(packed, group, lane, in, tiles.out);
+      integer_block<NibbleWeights, Reading::lanes>(packed, group, lane, in, tiles.out);
     }
   }
 }

@@ -67,12 +67,15 @@ struct InputCodes {
   const std::int32_t* sum;
 };
 
-/// The lanes of four tiles from lane `first`, of one row: 32-bit sums of a group of inputs, then floats. `step`: words
-/// from one input pair to the next; 1 where they are the same for all lanes.
-template <class W, bool Across>
+/// Whose inputs they are: each tile's, all tiles', or each lane's.
+enum class Reading : unsigned char { apart, shared, lanes };
+
+/// The lanes of four tiles from lane `first`, of one row: 32-bit sums of a group of inputs, then floats.
+template <class W, Reading How>
 DANAUS_INLINE void integer_block(const PackedStage<float>& packed, std::size_t group, std::size_t first,
                                  const InputCodes (&in)[fold_tiles], float* const (&out)[fold_tiles]) noexcept {
-  constexpr std::size_t step = Across ? tile : 1;
+  constexpr bool across = How == Reading::lanes;
+  constexpr std::size_t step = across ? tile : 1;
   const std::size_t pairs = (packed.stage.ins + 1) / 2, groups = packed.groups(), per = (packed.group + 1) / 2;
   const auto* codes = reinterpret_cast<const std::int32_t*>(packed.codes) + group * pairs * W::words;
   const float* scales = packed.scales + group * groups * row_lanes + first;
@@ -82,8 +85,8 @@ DANAUS_INLINE void integer_block(const PackedStage<float>& packed, std::size_t g
     WordLanes sum[fold_tiles];
     simd::unrolled<fold_tiles>([&](auto t) {
       WordLanes less;
-      if constexpr (Across) {
-        less = simd::load<WordLanes>(in[t].sum + g * step + first);
+      if constexpr (across) {
+        less = simd::load<WordLanes>(in[0].sum + g * step + first);
       } else {
         less = WordLanes(in[t].sum[g]);
       }
@@ -92,18 +95,18 @@ DANAUS_INLINE void integer_block(const PackedStage<float>& packed, std::size_t g
     for (const std::size_t end = std::min(pairs, (g + 1) * per); p < end; ++p, codes += W::words) {
       simd::unrolled<fold_tiles>([&](auto t) {
         WordLanes x;
-        if constexpr (Across) {
-          x = simd::load<WordLanes>(in[t].pairs + p * step + first);
+        if constexpr (across) {
+          x = simd::load<WordLanes>(in[0].pairs + p * step + first);
         } else {
-          x = WordLanes(in[t].pairs[p]);
+          x = WordLanes(in[How == Reading::apart ? t : 0].pairs[p]);
         }
         sum[t] += simd::pair_products(W::template load<t>(codes, first), x);
       });
     }
     simd::unrolled<fold_tiles>([&](auto t) {
       FloatLanes scale = simd::load<FloatLanes>(scales + t * tile);
-      if constexpr (Across) {
-        scale = scale * simd::load<FloatLanes>(in[t].scale + g * step + first);
+      if constexpr (across) {
+        scale = scale * simd::load<FloatLanes>(in[0].scale + g * step + first);
       } else {
         scale = scale * FloatLanes(in[t].scale[g]);
       }

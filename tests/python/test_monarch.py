@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -233,6 +236,18 @@ REFUSED = [
 def test_refusals(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+def test_copies_and_saved_ones():
+    m = drawn(SHAPES["odd"], "float32")
+    x = noise((3, m.shape[1]), "float32")
+    for a in (m, m.quantize("int4", group=2), m.T, Monarch(m.right, m.left, order=np.arange(21)[::-1], size=(40, 21))):
+        b = x if a.shape[1] == 21 else noise((3, 45), "float32")
+        y = a(b)
+        for again in (pickle.loads(pickle.dumps(a)), copy.copy(a), copy.deepcopy(a)):
+            assert same_bits(again(b), y) and same_bits(again.T.todense(), a.T.todense())
+    chain = m.T @ m
+    assert same_bits(pickle.loads(pickle.dumps(chain))(x), chain(x))
 
 
 def test_scipy_linear_operator():

@@ -158,8 +158,6 @@ class Monarch(Operator):
     @cached_property
     def _turned(self) -> Monarch:
         turned = copy.copy(self)
-        for name in ("_run", "_plain"):
-            turned.__dict__.pop(name, None)
         object.__setattr__(turned, "transposed", not self.transposed)
         turned.__dict__["_turned"] = self
         return turned

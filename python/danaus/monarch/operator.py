@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from ._factors import Array
 
+MADE_ON_DEMAND = ("_run", "_plain", "_turned", "_factors", "_conditions")
+
 
 class Operator:
     """What products and chains of products share: a matrix that is known by what it does to vectors."""
@@ -21,6 +23,10 @@ class Operator:
 
     def __array__(self, *_: object, **__: object) -> Array:
         raise TypeError(f"monarch.{type(self).__name__}: is no array; .todense() makes one")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is saved: all but what is made at the first product."""
+        return {name: value for name, value in self.__dict__.items() if name not in MADE_ON_DEMAND}
 
     def __matmul__(self, x: Any) -> Any:
         if isinstance(x, Operator):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from operator import index
 from typing import Any
 
@@ -26,10 +27,10 @@ def _energy(w: Array) -> float:
         return float(sum(np.square(row, dtype=np.float64).sum() for row in w))
 
 
-def _blocks(where: str, blocks: int | tuple[int, int], shape: tuple[int, int]) -> tuple[int, int]:
+def _blocks(where: str, blocks: int | Sequence[int], shape: tuple[int, int]) -> tuple[int, int]:
     try:
-        k, j = (index(blocks),) * 2 if not isinstance(blocks, tuple) else (index(blocks[0]), index(blocks[1]))
-    except (TypeError, IndexError):
+        k, j = (index(b) for b in blocks) if isinstance(blocks, Sequence) else (index(blocks),) * 2
+    except (TypeError, ValueError):
         raise TypeError(f"{where}: blocks must be an integer or a pair (K, J), is {blocks!r}") from None
     if k < 1 or j < 1 or shape[1] % k or shape[0] % j:
         raise ValueError(
@@ -147,7 +148,7 @@ def _variable(w: Array, k: int, j: int, q: int) -> tuple[Array, Array, Array, fl
 
 def project(
     w: npt.ArrayLike,
-    blocks: int | tuple[int, int],
+    blocks: int | Sequence[int],
     *,
     rank: float = 1,
     covariance: npt.ArrayLike | None = None,

@@ -16,8 +16,10 @@
 namespace danaus::bindings {
 namespace {
 
-/// Below this many bytes of weights and this much arithmetic, about 100 us, a second thread costs more than it gives.
-constexpr double worth_threads_bytes = 6e6, worth_threads_flop = 8e6;
+/// Below this much arithmetic, or bytes of weights for a few rows, a second thread costs more than it gives; and rows
+/// that a thread takes at least, for each reads all weights.
+constexpr double worth_threads_flop = 1.2e7, worth_threads_bytes = 6e6;
+constexpr std::size_t least_rows = 6;
 
 /// Block-diagonal factors, packed, the first to be applied first.
 template <class T>
@@ -80,17 +82,16 @@ class Stages {
     in.shield_from(y, false);
     const std::size_t rows = in.size() / inputs;
     if (rows == 0) return y;
-    const double weights = static_cast<double>(parameters_);
-    const bool large = static_cast<double>(bytes_) >= worth_threads_bytes ||
-                       2 * weights * static_cast<double>(rows) >= worth_threads_flop;
-    const std::size_t pieces = large ? threads : 1;
+    const double flop = 2 * static_cast<double>(parameters_) * static_cast<double>(rows);
     const View<const T, 2> from(in.data(), {rows, inputs});
     const View<T, 2> to(y.data(), {rows, outputs});
     const nb::gil_scoped_release unlocked;
-    if (pieces > 1 && rows < 12 * pieces) {
-      by_outputs(from, to, pieces);
+    if (threads > 1 && rows >= 2 * least_rows && flop >= worth_threads_flop) {
+      by_rows(from, to, std::min(threads, rows / least_rows));
+    } else if (threads > 1 && static_cast<double>(bytes_) >= worth_threads_bytes) {
+      by_outputs(from, to, threads);
     } else {
-      by_rows(from, to, pieces);
+      by_rows(from, to, 1);
     }
     return y;
   }

@@ -107,11 +107,17 @@ def test_a_row_does_not_depend_on_the_rows_beside_it(name, dtype):
 
 
 def test_threads_change_no_bit():
-    m = drawn((64, 48, 64, 48, 80, 64), "float32")  # large enough to be dealt out
-    for n in (m, m.T):
-        for batch in (17, 60):
-            x = noise((batch, n.shape[1]), "float32")
-            assert same_bits(n(x, threads=3), n(x))
+    rows = drawn((64, 48, 64, 48, 80, 64), "float32")  # large enough that rows are dealt out
+    outputs = drawn((120, 132, 64, 132, 62, 120), "float32")  # and here outputs
+    assert outputs.nbytes > 6e6
+    for m, batches in ((rows, (17, 60)), (outputs, (1, 5))):
+        for n in (m, m.T):
+            for batch in batches:
+                x = noise((batch, n.shape[1]), "float32")
+                assert same_bits(n(x, threads=3), n(x))
+    stored = drawn((120, 264, 64, 132, 62, 240), "float32").astype("bfloat16")
+    x = noise((2, stored.shape[1]), "float32")
+    assert stored.nbytes > 6e6 and same_bits(stored(x, threads=3), stored(x))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

@@ -70,6 +70,24 @@ template <class T>
   }
 }
 
+/// Asks for the inputs of a group's blocks, where they are not those of the group before: short runs of many rows,
+/// which no hardware foresees.
+template <class T>
+DANAUS_INLINE void prefetch_inputs(const BlockStage& stage, std::size_t group, std::size_t rows, const T* in,
+                                   std::size_t in_stride) noexcept {
+  constexpr std::size_t most = 32768;
+  const std::size_t per_block = stage.tiles(), end = stage.blocks * per_block - 1;
+  const std::size_t before = (group * fold_tiles - 1) / per_block;
+  const std::size_t first = std::max(group * fold_tiles / per_block, before + 1);
+  const std::size_t last = std::min(group * fold_tiles + fold_tiles - 1, end) / per_block;
+  const std::size_t bytes = (last + 1 - first) * stage.ins * sizeof(T);
+  if (first > last || rows * bytes > most) return;
+  for (std::size_t r = 0; r < rows; ++r) {
+    const T* const row = in + r * in_stride + first * stage.ins;
+    for (std::size_t at = 0; at < bytes; at += cache_line) simd::prefetch(row, at);
+  }
+}
+
 /// Lanes are outputs.
 template <class T>
 DANAUS_INLINE void run_outputs(const PackedStage<T>& packed, std::size_t first, std::size_t last, std::size_t rows,
@@ -102,6 +120,7 @@ DANAUS_INLINE void run_outputs(const PackedStage<T>& packed, std::size_t first, 
       }
     }
     if (!whole_tiles) write_aside(tiles, aside);
+    if (rows > 1 && !strided && g + 1 < last) prefetch_inputs(stage, g + 1, rows, in, in_stride);
     const T* weights = packed.storage == Storage::full ? packed.weights + g * stage.ins * row_lanes : decoded;
     bool coded = false;
     if constexpr (sizeof(T) == 4) {

@@ -178,6 +178,18 @@ def test_scales(dtype, variable):
     assert error == 0 and not m.todense().any()
 
 
+def test_operators_are_projected_too():
+    linalg = pytest.importorskip("scipy.sparse.linalg")
+    w = noise((24, 20))
+    wanted, error = project(w, 4)
+    found, same = project(linalg.aslinearoperator(w), 4)
+    assert same == error and same_bits(found.todense(), wanted.todense())
+    again, none = project(wanted.T.aslinearoperator(), 4, rank=5)
+    assert none <= 1e-14
+    np.testing.assert_allclose(again.todense(), wanted.todense().T, atol=1e-13)
+    assert project(wanted @ wanted.T, 4, rank=6)[1] <= 1e-14
+
+
 def test_threads_change_no_bit():
     w = noise((300, 320)).astype(np.float32)
     one, three = project(w, (16, 20)), project(w, (16, 20), threads=3)

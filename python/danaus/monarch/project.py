@@ -13,6 +13,7 @@ from .. import _core
 from .._arrays import float_array, thread_count
 from ._factors import Array
 from .matrix import Monarch
+from .operator import Operator
 
 _LARGEST = 1 << 16  # elements of a block that is worked on beside others in vector registers
 _MOST_RANK = 16  # triplets that are sought one by one
@@ -147,7 +148,7 @@ def _variable(w: Array, k: int, j: int, q: int) -> tuple[Array, Array, Array, fl
 
 
 def project(
-    w: npt.ArrayLike,
+    w: Any,
     blocks: int | Sequence[int],
     *,
     rank: float = 1,
@@ -159,7 +160,7 @@ def project(
 
     Parameters
     ----------
-    w : (outputs, inputs), float32 or float64: the result has its type
+    w : (outputs, inputs), float32 or float64: the result has its type; or an operator of this module or of SciPy
     blocks : (K, J), blocks of inputs and groups of outputs, or one integer for both
     rank : of each block, Q / J: K Q must be a multiple of J; not an integer, blocks have the one below or above
     covariance : of the inputs, (K, P, P) or (inputs, inputs), whose blocks on the diagonal are taken: then what is
@@ -177,6 +178,10 @@ def project(
     (True, True)
     """
     where = "monarch.project"
+    if isinstance(w, Operator):
+        w = w.todense()
+    elif hasattr(w, "matmat"):  # SciPy's
+        w = w.matmat(np.eye(w.shape[1], dtype=w.dtype))
     matrix = float_array(where, "w", w)
     if matrix.ndim != 2 or matrix.size == 0:
         raise ValueError(f"{where}: w must have shape (outputs, inputs), has {matrix.shape}")

@@ -18,10 +18,11 @@ import convolution
 import digits_step
 import dplr
 import fourier
-import legs_memory
+import hippo
 import monarch
 import s4d_layer
 import transfer
+import windows
 from harness import Result, parser
 from programs import FLAGS, HERE, Peak, compiler
 
@@ -72,7 +73,7 @@ def main() -> int:
     before = os.getloadavg()[0]
     peak = Peak(options.programs)
     results: list[Result] = []
-    for case in (digits_step, s4d_layer, legs_memory, fourier, convolution, transfer, dplr, monarch):
+    for case in (digits_step, s4d_layer, hippo, fourier, convolution, transfer, dplr, windows, monarch):
         found = case.run(options, peak)
         print(*(f"{result.text()}\n" for result in found), sep="\n", flush=True)
         results += found

@@ -18,7 +18,7 @@ int main(int argc, char** argv) {
   using namespace danaus;
   const std::size_t points = std::stoul(argv[1]), groups = std::stoul(argv[2]);
   // As ConvolutionPlan chooses: long signals one by one.
-  const RingPlan<float> plan(points, points > 8192, Turn::full, ring_radix);
+  const RingPlan<float> plan(points, segments_if(points > 8192), Turn::full, ring_radix);
   const std::size_t parts = lanes<float> / plan.channels(), size = plan.channels() * points;
   Buffer<float> re(groups * lanes<float> * points), im(re.size());
   Buffer<float> work(plan.work_size());

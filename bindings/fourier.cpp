@@ -17,31 +17,33 @@ namespace {
 
 /// A plan: one of the last few that were asked for, or a new one.
 template <class T>
-std::shared_ptr<const FourierPlan<T>> fourier_plan(std::size_t n, bool real, bool alone) {
+std::shared_ptr<const FourierPlan<T>> fourier_plan(std::size_t n, bool real, InLanes in_lanes) {
   struct Entry {
     std::size_t n;
-    bool real, alone;
+    bool real;
+    InLanes in_lanes;
     std::shared_ptr<const FourierPlan<T>> plan;
   };
   static std::mutex mutex;
   static std::vector<Entry> recent;  // the newest last
   {
     const std::lock_guard lock(mutex);
-    const auto found = std::find_if(recent.begin(), recent.end(),
-                                    [&](const Entry& e) { return e.n == n && e.real == real && e.alone == alone; });
+    const auto found = std::find_if(recent.begin(), recent.end(), [&](const Entry& e) {
+      return e.n == n && e.real == real && e.in_lanes == in_lanes;
+    });
     if (found != recent.end()) {
       std::rotate(found, found + 1, recent.end());
       return recent.back().plan;
     }
   }
   const FftKernels<T>& run = kernels().fft<T>();
-  const auto ring = [&](std::size_t least, bool one) {
-    return std::make_shared<const RingPlan<T>>(least, one, Turn::full, run.radix);
+  const auto ring = [&](std::size_t least, InLanes in) {
+    return std::make_shared<const RingPlan<T>>(least, in, Turn::full, run.radix);
   };
-  auto plan = std::make_shared<const FourierPlan<T>>(n, real, alone, ring, run.spectrum);
+  auto plan = std::make_shared<const FourierPlan<T>>(n, real, in_lanes, ring, run.spectrum);
   const std::lock_guard lock(mutex);
   if (recent.size() == 16) recent.erase(recent.begin());
-  recent.push_back({n, real, alone, plan});
+  recent.push_back({n, real, in_lanes, plan});
   return plan;
 }
 
@@ -74,7 +76,7 @@ Result<To> transform(const Array& x, std::size_t n, bool back, const nb::object&
   if (y.size() == 0) return y;
   const nb::gil_scoped_release unlocked;
   const bool alone = FourierPlan<T>::can_be_alone(n, real) && 2 * inner <= lanes<T>;
-  const auto plan = fourier_plan<T>(n, real, alone);
+  const auto plan = fourier_plan<T>(n, real, segments_if(alone));
   const std::size_t blocks = inner == 1 ? 1 : outer, channels = inner == 1 ? outer : inner;
   const std::size_t width = plan->channels(), groups = (channels + width - 1) / width;
   Shares shares(blocks * groups, threads, fourier_workspace_bytes(*plan));

@@ -46,7 +46,7 @@ void convolve_vjp_into(std::size_t batch, std::size_t length, std::size_t channe
     return;
   }
   const bool few = 2 * channels <= lanes<T> && length >= lanes<T> * lanes<T>;
-  const std::shared_ptr<const RingPlan<T>> plan = ring<T>(length, few);
+  const std::shared_ptr<const RingPlan<T>> plan = ring<T>(length, segments_if(few));
   const std::size_t width = plan->channels();
   Shares shares((channels + width - 1) / width, threads, convolve_vjp_workspace_bytes(*plan));
   shares.run(threads, [&](std::size_t g, Workspace scratch) noexcept {

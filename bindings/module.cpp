@@ -85,6 +85,8 @@ NB_MODULE(_core, m) {
   danaus::bindings::bind_dplr(m);
   danaus::bindings::bind_mimo(m);
   danaus::bindings::bind_hippo(m);
+  danaus::bindings::bind_hippo_systems(m);
+  danaus::bindings::bind_window(m);
   danaus::bindings::bind_convert(m);
   danaus::bindings::bind_reduce(m);
   danaus::bindings::bind_transfer(m);

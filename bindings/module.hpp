@@ -13,6 +13,8 @@ void bind_ssm(nb::module_& m);
 void bind_dplr(nb::module_& m);
 void bind_mimo(nb::module_& m);
 void bind_hippo(nb::module_& m);
+void bind_hippo_systems(nb::module_& m);
+void bind_window(nb::module_& m);
 void bind_convert(nb::module_& m);
 void bind_reduce(nb::module_& m);
 void bind_gradient(nb::module_& m);

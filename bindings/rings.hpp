@@ -14,10 +14,10 @@ namespace danaus::bindings {
 
 /// The plan of a ring x^n = i, n >= least: one of the last few that were asked for, or a new one.
 template <class T>
-std::shared_ptr<const RingPlan<T>> ring(std::size_t least, bool alone) {
+std::shared_ptr<const RingPlan<T>> ring(std::size_t least, InLanes in_lanes) {
   struct Entry {
     std::size_t least;
-    bool alone;
+    InLanes in_lanes;
     std::shared_ptr<const RingPlan<T>> plan;
   };
   static std::mutex mutex;
@@ -25,16 +25,16 @@ std::shared_ptr<const RingPlan<T>> ring(std::size_t least, bool alone) {
   {
     const std::lock_guard lock(mutex);
     const auto found = std::find_if(recent.begin(), recent.end(),
-                                    [&](const Entry& e) { return e.least == least && e.alone == alone; });
+                                    [&](const Entry& e) { return e.least == least && e.in_lanes == in_lanes; });
     if (found != recent.end()) {
       std::rotate(found, found + 1, recent.end());
       return recent.back().plan;
     }
   }
-  auto plan = std::make_shared<const RingPlan<T>>(least, alone, Turn::right_angle, kernels().fft<T>().radix);
+  auto plan = std::make_shared<const RingPlan<T>>(least, in_lanes, Turn::right_angle, kernels().fft<T>().radix);
   const std::lock_guard lock(mutex);
   if (recent.size() == 16) recent.erase(recent.begin());
-  recent.push_back({least, alone, plan});
+  recent.push_back({least, in_lanes, plan});
   return plan;
 }
 

@@ -54,7 +54,7 @@ struct Layer {
   /// The responses' spectra, made when they are first asked for.
   TransferChunk<S> chunks(std::size_t threads) const {
     std::call_once(prepared_, [&] {
-      plan_ = ring<S>(chunk, false);
+      plan_ = ring<S>(chunk, InLanes::channels);
       const std::size_t tiles = shape.tiles(), pieces = std::min(threads, tiles);
       const std::size_t each = TransferChunk<S>::groups * 2 * plan_->spectrum_size();
       spectra_.resize(tiles * each);

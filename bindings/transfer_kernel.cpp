@@ -108,7 +108,7 @@ std::vector<std::shared_ptr<const RingPlan<float>>> response_rings(std::size_t o
   std::vector<std::shared_ptr<const RingPlan<float>>> plans;
   for (std::size_t n = std::max<std::size_t>(512, std::bit_ceil(8 * order));; n *= 2) {
     if (order < 128 && 2 * n >= length) break;
-    if (length > order) plans.push_back(ring<float>(n, false));
+    if (length > order) plans.push_back(ring<float>(n, InLanes::channels));
     if (order < 128 || 2 * n >= length) break;
   }
   return plans;

@@ -7,6 +7,8 @@
 #include <danaus/core/workspace.hpp>
 #include <danaus/fft/fft_kernels.hpp>
 #include <danaus/hippo/legs.hpp>
+#include <danaus/hippo/legs_step.hpp>
+#include <danaus/hippo/window.hpp>
 #include <danaus/model/stream.hpp>
 #include <danaus/ssm/diagonal.hpp>
 #include <danaus/ssm/dplr.hpp>
@@ -68,6 +70,10 @@ struct KernelTable {
   const DplrKernels<double>* dplr_f64;
   const MimoKernels<float>* mimo_f32;
   const MimoKernels<double>* mimo_f64;
+  const LegsStepKernels<float>* legs_steps_f32;
+  const LegsStepKernels<double>* legs_steps_f64;
+  const WindowKernels<float>* window_f32;
+  const WindowKernels<double>* window_f64;
   const MonarchKernels<float>* monarch_f32;
   const MonarchKernels<double>* monarch_f64;
 
@@ -94,6 +100,14 @@ struct KernelTable {
   template <class T>
   const MimoKernels<T>& mimo() const noexcept {
     return *of<T>(mimo_f32, mimo_f64);
+  }
+  template <class T>
+  const LegsStepKernels<T>& legs_steps() const noexcept {
+    return *of<T>(legs_steps_f32, legs_steps_f64);
+  }
+  template <class T>
+  const WindowKernels<T>& window() const noexcept {
+    return *of<T>(window_f32, window_f64);
   }
   template <class T>
   const MonarchKernels<T>& monarch() const noexcept {

@@ -11,7 +11,8 @@ UMBRELLA = "danaus.hpp"
 FLOORS = (
     {""},  # config.hpp, version.hpp
     {"core", "simd"},
-    {"fft", "linalg", "hippo", "simplex", "adapter"},
+    {"linalg"},
+    {"fft", "hippo", "simplex", "adapter"},
     {"ssm", "monarch"},
     {"model"},
 )

@@ -43,19 +43,42 @@ SIGNATURES = {
     "danaus.fft.ifft": "(x, n=None, *, axis=-1, out=None, threads=1)",
     "danaus.fft.rfft": "(x, n=None, *, axis=-1, out=None, threads=1)",
     "danaus.fft.irfft": "(x, n=None, *, axis=-1, out=None, threads=1)",
-    "danaus.hippo.transition": "(measure, n)",
+    "danaus.hippo.transition": "(measure, n, **options)",
+    "danaus.hippo.nplr": "(measure, n, *, half=False, **options)",
+    "danaus.hippo.discretize": "(a, b, dt, *, method='bilinear', alpha=None)",
+    "danaus.hippo.discretize_scale": "(a, b, t0, t1, *, method='bilinear', alpha=None)",
+    "danaus.hippo.diagonalize": "(a, b)",
+    "danaus.hippo.largest_step": "(a, *, alpha=0.0)",
     "danaus.hippo.Memory": (
         "(measure='legs', n=64, *, channels=1, theta=None, dt=1.0, method='exact', dtype='float32')"
     ),
     "danaus.hippo.Memory.step": "(self, u)",
-    "danaus.hippo.Memory.extend": "(self, u, times=None)",
+    "danaus.hippo.Memory.extend": "(self, u, times=None, *, threads=1)",
+    "danaus.hippo.Memory.error_estimate": "(self)",
+    "danaus.hippo.Memory.plot": "(self, signal=None, times=None, *, channel=0, points=1000, path=None)",
     "danaus.hippo.Memory.reconstruct": "(self, times)",
     "danaus.hippo.Memory.merge": "(self, other)",
     "danaus.hippo.Memory.copy": "(self)",
     "danaus.hippo.Memory.reset": "(self)",
     "danaus.hippo.Memory.state_dict": "(self)",
     "danaus.hippo.Memory.from_state_dict": "(state)",
-    "danaus.hippo.project": "(u, n, *, measure='legs', times=None, method='exact', every=None)",
+    "danaus.hippo.project": (
+        "(u, n, *, measure='legs', theta=None, dt=1.0, times=None, method='exact', every=None, out=None, threads=1)"
+    ),
+    "danaus.hippo.project_vjp": (
+        "(grad, length=None, *, times=None, measure='legs', method='exact', every=None, threads=1)"
+    ),
+    "danaus.hippo.Sketch": "(start, stop, coefficients)",
+    "danaus.hippo.Sketch.window": "(self, start, stop)",
+    "danaus.hippo.Sketch.reconstruct": "(self, times)",
+    "danaus.hippo.combine": "(parts, start=None, stop=None)",
+    "danaus.hippo.sketches": "(u, n, *, every, times=None, start=0.0, threads=1)",
+    "danaus.hippo.scan": (
+        "(u, n, *, measure, theta=None, dt=1.0, method='bilinear', x0=None, every=None, alpha=0.0, beta=None)"
+    ),
+    "danaus.hippo.scan_vjp": (
+        "(grad, length, *, measure, theta=None, dt=1.0, method='bilinear', every=None, alpha=0.0, beta=None)"
+    ),
     "danaus.monarch.Chain": "(parts)",
     "danaus.monarch.Chain.__call__": "(self, x, *, out=None, threads=1)",
     "danaus.monarch.Monarch.__call__": "(self, x, *, out=None, threads=1)",
@@ -236,7 +259,8 @@ def test_examples_run(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["convert", "diagonal", "dplr", "gradients", "legs", "mimo", "monarch", "network", "transfer"]
+    "name",
+    ["convert", "diagonal", "dplr", "gradients", "hippo", "legs", "mimo", "monarch", "network", "transfer", "windows"],
 )
 def test_examples_of_the_references_run(name):
     module = importlib.import_module(f"reference.{name}")

@@ -320,7 +320,7 @@ def test_a_wrong_state_is_refused_and_changes_nothing():
         with pytest.raises(ValueError, match=r"(state|times) must"):
             Memory.from_state_dict({**state, "state": spoil(good.copy())})
     with pytest.raises(ValueError, match="measure"):
-        Memory.from_state_dict({**state, "measure": "legt"})
+        Memory.from_state_dict({**state, "measure": "chebyshev"})
     with pytest.raises(ValueError, match="state"):
         Memory.from_state_dict({**state, "n": 9})
     assert same_bits(memory.state_dict()["state"], good)
@@ -340,13 +340,13 @@ def test_reset_forgets_everything():
 @pytest.mark.parametrize(
     ("arguments", "name"),
     [
-        ({"measure": "legt"}, "measure"),
+        ({"measure": "chebyshev"}, "measure"),
         ({"n": 0}, "n"),
         ({"n": -1}, "n"),
         ({"n": 2049}, "n"),
         ({"channels": 0}, "channels"),
         ({"channels": -5}, "channels"),
-        ({"method": "bilinear"}, "method"),
+        ({"method": "zoh"}, "method"),
     ],
 )
 def test_a_wrong_parameter_is_named(arguments, name):
@@ -400,9 +400,9 @@ def test_transition_and_project_name_what_is_wrong():
         with pytest.raises(ValueError, match="n must"):
             transition("legs", n)
     with pytest.raises(ValueError, match="measure must"):
-        transition("lagt", 4)
+        transition("chebyshev", 4)
     with pytest.raises(ValueError, match="measure must"):
-        project(np.zeros((3, 1)), 4, measure="lagt")
+        project(np.zeros((3, 1)), 4, measure="chebyshev")
     with pytest.raises(ValueError, match="u must have shape"):
         project(np.zeros(3), 4)
     with pytest.raises(TypeError, match="u must be"):
@@ -452,3 +452,12 @@ def test_project_along_the_way():
         project(u, 9, every=0)
     with pytest.raises(ValueError, match="times"):
         project(u, 9, times=ends[:5], every=10)
+
+
+def test_states_that_lack_something_are_refused():
+    state = Memory(n=4).state_dict()
+    del state["channels"], state["dt"]
+    with pytest.raises(
+        ValueError, match=r"hippo\.Memory: state must have what state_dict\(\) gives, lacks \['channels', 'dt'\]"
+    ):
+        Memory.from_state_dict(state)

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import __version__
+from .._picture import Axes, Sheet
 from .answers import probabilities
 from .heartbeat import Heartbeat, Span
-from .picture import Axes, Sheet
 from .vowels import Vowels
 
 __all__ = ["draw"]

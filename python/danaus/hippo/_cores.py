@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 
 from .. import _core
+from ._windows import DECAYS, WINDOWS, window_core
+
+LEGS_STEPS = ("bilinear", "hippo_bilinear", "backward_euler", "forward_euler")
 
 
 def core_of(
@@ -16,7 +19,7 @@ def core_of(
     channels: int,
     theta: float | None,
     dt: float,
-    method: str,
+    method: str | float,
     dtype: np.dtype[Any],
 ) -> Any:
     """The memory of ``measure``, empty. Times inside it are counted in units of ``dt``."""
@@ -24,7 +27,12 @@ def core_of(
     if measure == "legs":
         if theta is not None:
             raise ValueError(f"{where}: theta must be None for 'legs', which has no window, is {theta}")
-        if method != "exact":
-            raise ValueError(f"{where}: method must be 'exact' in this version, is {method!r}")
-        return (_core.LegsMemory32 if single else _core.LegsMemory64)(n, channels)
-    raise ValueError(f"{where}: measure must be 'legs' in this version, is {measure!r}")
+        if method == "exact":
+            return (_core.LegsMemory32 if single else _core.LegsMemory64)(n, channels)
+        if method not in LEGS_STEPS:
+            raise ValueError(f"{where}: method must be one of {('exact', *LEGS_STEPS)} for 'legs', is {method!r}")
+        return (_core.LegsSteps32 if single else _core.LegsSteps64)(method, n, channels)
+    if measure in (*WINDOWS, *DECAYS, "fous"):
+        return window_core(where, measure, n, channels, theta, dt, method, dtype)
+    names = ("legs", *WINDOWS, *DECAYS, "fous")
+    raise ValueError(f"{where}: measure must be one of {names}, is {measure!r}")

@@ -62,7 +62,7 @@ double size_of(const std::vector<T>& values, std::size_t first, std::size_t step
 template <class T>
 void compare(check::Random& next, std::size_t batch, std::size_t length, std::size_t channels, std::size_t taps,
              std::size_t planned, bool alone = false) {
-  const RingPlan<T> plan(planned, alone);
+  const RingPlan<T> plan(planned, segments_if(alone));
   Job<T> job(next, batch, length, channels, taps);
   job.run(plan);
   const double unit = (sizeof(T) == 4 ? 1e-7 : 2e-16) * std::log2(4 * static_cast<double>(planned));

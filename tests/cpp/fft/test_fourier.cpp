@@ -22,8 +22,10 @@ enum class Layout { times_together, channels_together, parts_apart };
 template <class T>
 FourierPlan<T> plan_of(std::size_t n, bool real, bool alone) {
   return FourierPlan<T>(
-      n, real, alone,
-      [](std::size_t least, bool a) { return std::make_shared<const RingPlan<T>>(least, a, Turn::full, ring_radix); },
+      n, real, segments_if(alone),
+      [](std::size_t least, InLanes in_lanes) {
+        return std::make_shared<const RingPlan<T>>(least, in_lanes, Turn::full, ring_radix);
+      },
       &spectrum<T>);
 }
 

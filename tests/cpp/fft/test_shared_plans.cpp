@@ -6,12 +6,13 @@
 #include <check.hpp>
 #include <danaus/fft/online.hpp>
 
+namespace {
+
 using namespace danaus;
 
 // One plan, its spectra and an online plan read by several threads at the same time: the thread sanitizer watches
 // (preset tsan), and every thread finds the same bits.
-TEST(plans_may_be_shared_by_threads) {
-  const std::size_t length = 300, channels = 37;
+void shared(std::size_t length, std::size_t channels) {
   check::Random random(1);
   std::vector<float> k(length * channels), u(k.size());
   for (float& x : k) x = static_cast<float>(random());
@@ -42,3 +43,10 @@ TEST(plans_may_be_shared_by_threads) {
   for (std::size_t i = 1; i < whole.size(); ++i) CHECK(whole[i] == whole[0] && streamed[i] == streamed[0]);
   for (std::size_t i = 0; i < u.size(); ++i) CHECK_NEAR(streamed[0][i], whole[0][i], 1e-4);
 }
+
+TEST(plans_may_be_shared_by_threads) {
+  shared(300, 37);  // with channels in lanes and, for those left over, segments of time
+  shared(2000, 2);  // segments alone
+}
+
+}  // namespace

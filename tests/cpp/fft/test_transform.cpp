@@ -34,7 +34,7 @@ std::vector<std::complex<Longer<T>>> points(const RingPlan<T>& plan, Turn turn) 
 template <class T>
 void one_plan(check::Random& random, std::size_t least, bool alone, Turn turn, std::size_t radix) {
   using Long = std::complex<Longer<T>>;
-  const RingPlan<T> plan(least, alone, turn, radix);
+  const RingPlan<T> plan(least, segments_if(alone), turn, radix);
   const std::size_t n = plan.points(), count = least, channels = plan.channels() + 1;
   CHECK(n >= least && n <= 5 * least / 3 + (alone ? lanes<T> * lanes<T> : 2));
   CHECK(!alone || RingPlan<T>::fits_segments(n));

@@ -4,6 +4,8 @@
 #include <limits>
 #include <memory>
 
+#include <danaus/hippo/measures.hpp>
+
 using namespace danaus;
 using namespace legs_reference;
 

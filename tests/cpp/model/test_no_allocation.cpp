@@ -8,7 +8,11 @@
 #include <check.hpp>
 #include <danaus/fft/convolve.hpp>
 #include <danaus/hippo/legs_kernels.hpp>
+#include <danaus/hippo/legs_scan.hpp>
 #include <danaus/hippo/memory.hpp>
+#include <danaus/hippo/step_memory.hpp>
+#include <danaus/hippo/window_kernels.hpp>
+#include <danaus/hippo/window_memory.hpp>
 #include <danaus/ssm/kernel.hpp>
 #include <model/model_files.hpp>
 
@@ -167,6 +171,46 @@ TEST(memory_allocates_nothing) {
             other.restore(state);
             memory.reset();
           }) == 0);
+  }
+}
+
+TEST(steps_of_memory_allocate_nothing) {
+  for (const std::size_t channels : {1u, 20u}) {
+    LegsStepMemory<float> memory(legs::legs_step_kernels<float>(), legs_kernels<float>(), LegsMethod::bilinear, 32,
+                                 channels);
+    const std::vector<float> samples(3000 * channels, 0.25f);
+    std::vector<float> coefficients(channels * 32);
+    CHECK(counted([&] {
+            memory.step({samples.data(), channels});
+            memory.extend(View<const float, 2>(samples.data(), {3000, channels}));
+            memory.coefficients(View<float, 2>(coefficients.data(), {channels, 32}));
+            memory.reset();
+          }) == 0);
+  }
+}
+
+TEST(window_memories_allocate_nothing) {
+  const WindowKernels<float> kernels = window_kernels<float>();
+  for (const bool exact : {false, true}) {
+    for (const std::size_t channels : {1u, 20u}) {
+      const auto tables = std::make_shared<const WindowTables>(
+          window_tables(Measure::legt, {}, 8, 0.01, {exact, 0.5}, kernels.product, 3));
+      WindowMemory<float> memory(kernels, tables, channels);
+      const std::vector<float> samples(40 * channels, 0.25f);
+      std::vector<float> coefficients(channels * 8), signal(2 * channels);
+      std::vector<double> state(memory.state_size());
+      const double times[] = {30, 39.5}, ends[] = {41.5};
+      CHECK(counted([&] {
+              memory.extend(View<const float, 2>(samples.data(), {40, channels}));
+              memory.step(std::span(samples).first(channels));
+              if (!exact) memory.extend(View<const float, 2>(samples.data(), {1, channels}), ends);
+              memory.coefficients(View<float, 2>(coefficients.data(), {channels, 8}));
+              memory.reconstruct(times, View<float, 2>(signal.data(), {2, channels}));
+              memory.save(state);
+              memory.restore(state);
+              memory.reset();
+            }) == 0);
+    }
   }
 }
 

@@ -327,7 +327,7 @@ void in_chunks() {
   for (const std::size_t order : {1u, 4u, 8u, 13u, 24u, 70u}) {
     const System<S> system(order % 19 + 1, order, order);
     const TransferShape shape = system.shape;
-    const RingPlan<S> plan(chunk_length(shape), false, Turn::right_angle, ring_radix);
+    const RingPlan<S> plan(chunk_length(shape), InLanes::channels, Turn::right_angle, ring_radix);
     const std::size_t n = plan.points(), each = TransferChunk<S>::groups * 2 * plan.spectrum_size();
     CHECK(n == chunk_length(shape));
     Buffer<S> spectra(shape.tiles() * each);
@@ -361,7 +361,7 @@ void in_chunks() {
 /// 16 poles p e^(i phi), one a channel and order 2, by transforms: right where p^(2 n) is nothing, refused where not.
 void kernels_by_transforms() {
   for (const std::size_t n : {8u, 20u, 64u, 96u}) {
-    const RingPlan<float> plan(n, false, Turn::right_angle, ring_radix);
+    const RingPlan<float> plan(n, InLanes::channels, Turn::right_angle, ring_radix);
     Buffer<std::byte> bytes(response_workspace_bytes(plan));
     for (const double radius : {0.3, 0.5, 0.9, 0.99, 1.1}) {
       for (const std::size_t channels : {1u, 7u, 16u}) {

@@ -24,13 +24,13 @@ struct ConvolutionPlan {
   Ring body;
   Ring tail;  ///< of the last, smaller group; null: that of the others
 
-  /// For sequences of `length` samples at a time. ring(least, alone) makes or finds the plan of a ring.
+  /// For sequences of `length` samples at a time. ring(least, in_lanes) makes or finds the plan of a ring.
   template <class MakeRing>
   ConvolutionPlan(std::size_t channels_, std::size_t taps, std::size_t length, MakeRing&& ring) : channels(channels_) {
     const std::size_t least = block_for(taps, length), left = channels % lanes<T>;
-    body = ring(least, stands_alone(channels, least, lanes<T>));
+    body = ring(least, segments_if(stands_alone(channels, least, lanes<T>)));
     if (body->segments == 1 && RingPlan<T>::fits_segments(block()) && left > 0 && 2 * left <= lanes<T>) {
-      tail = ring(block(), true);
+      tail = ring(block(), InLanes::segments);
     }
   }
 
@@ -87,8 +87,8 @@ inline namespace DANAUS_ISA {
 
 /// Makes plans of rings that suit this instruction set, for ConvolutionPlan.
 template <std::floating_point T>
-std::shared_ptr<const RingPlan<T>> new_ring(std::size_t least, bool alone) {
-  return std::make_shared<const RingPlan<T>>(least, alone, Turn::right_angle, ring_radix);
+std::shared_ptr<const RingPlan<T>> new_ring(std::size_t least, InLanes in_lanes) {
+  return std::make_shared<const RingPlan<T>>(least, in_lanes, Turn::right_angle, ring_radix);
 }
 
 /// Adds to a spectrum, times scale, that of taps b_j at lag -(1 + j): z^{-(1+j)} = conj(z^{1+j}) on the circle.

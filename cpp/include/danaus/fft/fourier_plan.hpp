@@ -27,18 +27,18 @@ struct FourierPlan {
   Buffer<T> filter;             ///< the spectrum of its conjugate over the ring's points
   Buffer<T> halves;             ///< real, even n: -sin, then -cos, of 2 pi k / n for k <= n / 2
 
-  /// For n points, 1 <= n < 2^31. `alone`: signals one by one, in segments, where can_be_alone(n, real).
-  /// ring(least, alone) makes the plan of a ring x^m = 1, `spectrum` is that of fft/transform.hpp, perhaps a
+  /// For n points, 1 <= n < 2^31. Signals one by one, in segments, where can_be_alone(n, real).
+  /// make(least, in_lanes) makes the plan of a ring x^m = 1, `spectrum` is that of fft/transform.hpp, perhaps a
   /// dispatcher's choice.
   template <class MakeRing, class Spectrum>
-  FourierPlan(std::size_t n, bool is_real, bool alone, MakeRing&& make, Spectrum spectrum)
+  FourierPlan(std::size_t n, bool is_real, InLanes in_lanes, MakeRing&& make, Spectrum spectrum)
       : points(n), length(is_real && n % 2 == 0 ? n / 2 : n), real(is_real) {
     if (is_ring(length)) {
-      ring = make(length, alone);
+      ring = make(length, in_lanes);
       order.resize(ring->rows());
       for (std::size_t p = 0; p < order.size(); ++p) order[p] = static_cast<std::uint32_t>(ring->frequency(p));
     } else {
-      ring = make(2 * length - 1, alone);
+      ring = make(2 * length - 1, in_lanes);
       prepare_chirp(spectrum);
     }
     if (real && n % 2 == 0) {

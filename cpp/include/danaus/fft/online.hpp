@@ -64,13 +64,13 @@ OnlinePlan<T> plan_online(View<const T, 2> k, MakeRing&& ring, Spectrum spectrum
       std::clamp<std::size_t>(std::bit_floor((std::size_t(1) << 19) / (groups * lanes<T>)+1), 64, 2048);
   while (plan.near < plan.taps && plan.near < most) plan.near *= 2;
   for (std::size_t size = direct_samples; size <= plan.near; size *= 2) {
-    plan.rings.push_back(ring(size, false));
+    plan.rings.push_back(ring(size, InLanes::channels));
     plan.group_spectra += plan.rings.back()->spectrum_size();
   }
   const auto farthest = [&](std::size_t size) { return plan.taps < 2 ? 1 : (plan.taps - 2) / size + 1; };
   for (std::size_t size = plan.near; farthest(size) >= 2; size *= 2) {
     const bool last = farthest(size) <= 5;
-    plan.levels.push_back({size, last ? farthest(size) : 3, ring(size, false), plan.group_spectra, 0});
+    plan.levels.push_back({size, last ? farthest(size) : 3, ring(size, InLanes::channels), plan.group_spectra, 0});
     plan.group_spectra += (plan.levels.back().farthest - 1) * plan.levels.back().ring->spectrum_size();
     if (last) break;
   }

@@ -20,6 +20,13 @@ inline constexpr std::size_t lanes = cache_line / sizeof(T);
 /// The polynomials modulo x^n = i (a right angle) or x^n = 1 (a full turn).
 enum class Turn : unsigned char { right_angle, full };
 
+/// What stands in the lanes of a transform: channels side by side, or segments of time of one channel.
+enum class InLanes : unsigned char { channels, segments };
+
+constexpr InLanes segments_if(bool alone) noexcept {
+  return alone ? InLanes::segments : InLanes::channels;
+}
+
 /// The smallest of 8, 10 and 12 times a power of two that is not below `least` and a multiple of `unit`, itself a power
 /// of two; first which of the three it is.
 constexpr std::pair<std::size_t, std::size_t> ring_size(std::size_t least, std::size_t unit = 1) noexcept {
@@ -63,9 +70,11 @@ struct RingPlan {
                        ///< (cos, sin), or with segments (block) rows of complex lanes
   Buffer<T> turns;     ///< (top): y_0^{j block}
 
-  /// For polynomials of `least` coefficients, of one channel if `alone`; a plan in segments takes what
-  /// fits_segments() says. `radix`: 8 suits 32 vector registers, 4 suits 16.
-  explicit RingPlan(std::size_t least, bool alone = false, Turn turn = Turn::right_angle, std::size_t radix = 8) {
+  /// For polynomials of `least` coefficients; a plan in segments takes what fits_segments() says. `radix`: 8 suits 32
+  /// vector registers, 4 suits 16.
+  explicit RingPlan(std::size_t least, InLanes in_lanes = InLanes::channels, Turn turn = Turn::right_angle,
+                    std::size_t radix = 8) {
+    const bool alone = in_lanes == InLanes::segments;
     const double angle = turn == Turn::right_angle ? 0.25 : 0.0;  // of x^n, in turns
     if (alone) {
       segments = top = lanes<T>;

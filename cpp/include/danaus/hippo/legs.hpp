@@ -2,14 +2,17 @@
 #pragma once
 
 #include <bit>
+#include <cmath>
 #include <cstddef>
 #include <span>
+#include <string>
 #include <type_traits>
 
 #include <danaus/core/buffer.hpp>
+#include <danaus/core/error.hpp>
 #include <danaus/core/view.hpp>
 #include <danaus/core/workspace.hpp>
-#include <danaus/hippo/measures.hpp>
+#include <danaus/hippo/quadrature.hpp>
 
 // The plain data of the exact LegS memory
 //   x_n(t) = (1/t) int_0^t u(s) r_n P_n(2s/t - 1) ds,   n < N,
@@ -41,17 +44,17 @@ inline std::size_t legs_chunk(std::size_t order) noexcept {
   return std::bit_ceil(order < 32 ? std::size_t{256} : 8 * order);
 }
 
+/// Channels that a kernel takes together: pieces of work begin at multiples of it.
+inline constexpr std::size_t legs_strip = 32;
+
 /// Points that kernels take at once: tables and scratch are padded to whole blocks.
 inline constexpr std::size_t legs_block = 64;
 
-/// O(N^2) time and memory. `chunk` = 0 takes legs_chunk(order). The bits of a memory depend on it.
-inline LegsTables legs_tables(std::size_t order, std::size_t chunk = 0) {
+/// What evaluating the r_n P_n at given points takes: no chunk, no nodes. O(N).
+inline LegsTables legs_series(std::size_t order) {
   DANAUS_EXPECTS(order > 0);
   LegsTables t;
   t.order = order;
-  t.chunk = chunk == 0 ? legs_chunk(order) : chunk;
-  t.half = (order + 1) / 2;
-  t.stride = (t.half + legs_block - 1) / legs_block * legs_block;
   t.growth.resize(order + 2);
   t.drift.resize(order + 2);
   t.scale.assign(order + 3, 1);
@@ -62,6 +65,15 @@ inline LegsTables legs_tables(std::size_t order, std::size_t chunk = 0) {
     t.drift[m] = t.growth[m] / (legendre_root(m) * t.scale[m]);
   }
   for (std::size_t n = 0; n < order; ++n) t.root.push_back(legendre_root(n));
+  return t;
+}
+
+/// O(N^2) time and memory. `chunk` = 0 takes legs_chunk(order). The bits of a memory depend on it.
+inline LegsTables legs_tables(std::size_t order, std::size_t chunk = 0) {
+  LegsTables t = legs_series(order);
+  t.chunk = chunk == 0 ? legs_chunk(order) : chunk;
+  t.half = (order + 1) / 2;
+  t.stride = (t.half + legs_block - 1) / legs_block * legs_block;
   t.node.resize(t.half);
   t.weight.resize(t.half);
   gauss_legendre(order, t.node, t.weight);
@@ -128,8 +140,25 @@ struct LegsState {
     pending() = static_cast<double>(cell + count);
     return count;
   }
+  /// The samples that waited have been folded into the coefficients.
+  DANAUS_INLINE void forget_cells() const noexcept {
+    const double now = time();
+    start() = now;
+    pending() = 0;
+  }
   DANAUS_INLINE bool full() const noexcept { return cells() == chunk; }
 };
+
+/// Raises unless `ends` are finite and increase from beyond `now`.
+inline void legs_check_increasing(std::span<const double> ends, double now) {
+  for (const double end : ends) {
+    require(end > now && std::isfinite(end), [&] {
+      return "hippo.Memory: times must be finite and increase from beyond " + std::to_string(now) + ", got " +
+             std::to_string(end);
+    });
+    now = end;
+  }
+}
 
 /// The run functions of one instruction set; legs_kernels<T>() in hippo/legs_kernels.hpp fills it.
 template <class T>
@@ -137,11 +166,16 @@ struct LegsKernels {
   std::size_t (*workspace_bytes)(const LegsTables&, std::size_t channels) noexcept;
   void (*absorb)(const LegsTables&, LegsState<double>, View<const T, 2> samples, const double* ends,
                  Workspace) noexcept;
+  void (*fold)(const LegsTables&, LegsState<double>, std::size_t first, std::size_t last, Workspace) noexcept;
   void (*settle)(const LegsTables&, LegsState<double>, Workspace) noexcept;
   void (*coefficients)(const LegsTables&, LegsState<const double>, View<T, 2> out, Workspace) noexcept;
   void (*merge)(const LegsTables&, LegsState<double> first, LegsState<const double> second, Workspace) noexcept;
   void (*reconstruct)(const LegsTables&, LegsState<const double>, std::span<const double> times, View<T, 2> out,
                       Workspace) noexcept;
+  void (*evaluate)(const LegsTables&, const double* coefficients, double span, std::span<const double> times,
+                   View<T, 2> out, Workspace) noexcept;
+  void (*moments)(const LegsTables&, double span, std::span<const double> times, View<const double, 2> values,
+                  View<double, 2> out, Workspace) noexcept;
 };
 
 }  // namespace danaus

@@ -5,64 +5,120 @@
 #include <cstddef>
 #include <numbers>
 #include <span>
+#include <string>
+#include <string_view>
 
-#include <danaus/core/buffer.hpp>
+#include <danaus/core/complex.hpp>
+#include <danaus/core/error.hpp>
 #include <danaus/core/view.hpp>
+#include <danaus/hippo/quadrature.hpp>
 
-// Set-up in double precision: what the LegS measure (uniform over the whole past) is made of.
+// Set-up in double precision: the linear systems x' = A x + B u whose states are coefficients of the past of u.
 namespace danaus {
 
-/// The norm of P_n over [0, 1], inverted: r_n = sqrt(2n + 1).
-inline double legendre_root(std::size_t n) noexcept {
-  return std::sqrt(2.0 * static_cast<double>(n) + 1.0);
-}
-
-/// P_n and its derivative by angle at x = cos(theta).
-struct LegendreAt {
-  double value = 1;
-  double slope = 0;
+/// The weight on the past and the functions it is expanded in. With r_n = sqrt(2n + 1), tau the age of a sample,
+/// P_n and L_n the polynomials of Legendre and Laguerre, phi the functions of fourier_state; recent input comes back as
+///   legs             u(s) = sum x_n r_n P_n(2 s / t - 1), all of [0, t]; x' = (A x + B u) / t
+///   legs with x' = A x + B u (S4):   u(t - tau) = sum x_n r_n P_n(2 exp(-tau) - 1)
+///   legt             u(t - tau) = sum x_n r_n P_n(1 - 2 tau / theta), tau <= theta
+///   lmu              u(t - tau) = sum x_n P_n(2 tau / theta - 1), tau <= theta
+///   lagt             u(t - tau) = sum x_n exp(-tau / 2) L_n(tau)
+///   tlagt            u(t - tau) = sum x_n exp(-(1 - beta) tau / 2) L_n(tau) / beta
+///   glagt            u(t - tau) = sum x_n tau^alpha exp(-(1 - beta) tau / 2) l_n(tau) / c, l_n the polynomials
+///                    orthonormal under tau^alpha exp(-tau), c^2 = beta^(1 - alpha) / Gamma(1 - alpha)
+///   fout             u(t - tau) = sum x_n phi_n(2 pi tau / theta), tau <= theta
+///   foud             the past folded at period 1: sum_j exp(-j / 2) u(t - tau - j)
+///                    = exp(tau / 2) sum x_n phi_n(2 pi tau), 0 < tau < 1
+///   fourier_decay    the past folded at period theta, (2/3) sum_j 3^-j u(t - tau - j theta)
+///                    = sum x_n phi_n(2 pi tau / theta), 0 < tau < theta
+///   fourier_sliding  the same, = sum x_n exp(-2 pi i n tau / theta), n = -M ... M
+///   fous             u(s) = sum x_n exp(2 pi i n s / t), n = -M ... M, all of [0, t]; x' = (A x + B u) / t
+/// legt, lmu, fout, fourier_* and fous replace what leaves the window by what the state knows of it, or cut its
+/// expansion: for smooth input the more exact the larger N.
+enum class Measure : unsigned char {
+  legs,
+  legt,
+  lmu,
+  lagt,
+  tlagt,
+  glagt,
+  fout,
+  foud,
+  fourier_decay,
+  fourier_sliding,
+  fous
 };
 
-/// P_n(cos theta) by its recurrence in differences, D_{k+1} = (k D_k - (2k+1) (1-x) P_k) / (k+1),
-/// P_{k+1} = P_k + D_{k+1}, which loses nothing as x nears 1. 0 <= theta <= pi/2, n >= 1.
-inline LegendreAt legendre_at_angle(std::size_t n, double theta) noexcept {
-  const double s = std::sin(0.5 * theta), below_one = 2 * s * s;
-  double value = 1, difference = 0;
-  for (std::size_t k = 0; k < n; ++k) {
-    const double m = static_cast<double>(k);
-    difference = (m * difference - (2 * m + 1) * below_one * value) / (m + 1);
-    value += difference;
-  }
-  const double order = static_cast<double>(n);
-  return {value, -order * (below_one * value - difference) / std::sin(theta)};
+/// What a measure can be told; each reads its own and ignores the others.
+struct MeasureOptions {
+  double theta = 1;  ///< legt, lmu, fout, fourier_decay, fourier_sliding: the window, > 0
+  double alpha = 0;  ///< glagt: the power of tau in the weight, -1 < alpha < 1
+  double beta = 1;   ///< tlagt, glagt: 1 for no tilt, > 0
+};
+
+/// The options that published code takes where none are given: windows of 1, but 2 for fout and fourier_decay;
+/// beta = 0.01 for glagt (Gu et al., state-spaces/s4).
+constexpr MeasureOptions default_options(Measure measure) noexcept {
+  const bool twice = measure == Measure::fout || measure == Measure::fourier_decay;
+  return {twice ? 2.0 : 1.0, 0.0, measure == Measure::glagt ? 0.01 : 1.0};
 }
 
-/// Gauss-Legendre quadrature on [-1, 1], the half at x >= 0 in decreasing order, (n + 1) / 2 points:
-/// the other half mirrors it. For odd n the last node is 0. Newton in the angle from Tricomi's
-/// start. Against quadruple precision: nodes to 2e-16, weights to 2e-15 relative for n <= 64, 5e-15 at
-/// 256, 2e-14 at 2048.
-inline void gauss_legendre(std::size_t n, std::span<double> node, std::span<double> weight) noexcept {
-  DANAUS_EXPECTS(n > 0 && node.size() == (n + 1) / 2 && weight.size() == node.size());
-  const double order = static_cast<double>(n);
-  for (std::size_t i = 0; i < node.size(); ++i) {
-    const bool middle = 2 * i + 1 == n;
-    double theta = std::numbers::pi * (static_cast<double>(i) + 0.75) / (order + 0.5);
-    theta += (order - 1) / (8 * order * order * order) / std::tan(theta);
-    if (middle) theta = 0.5 * std::numbers::pi;
-    LegendreAt p = legendre_at_angle(n, theta);
-    for (int turn = 0; turn < 5 && !middle; ++turn) {
-      const double change = p.value / p.slope;
-      theta -= change;
-      p = legendre_at_angle(n, theta);
-      if (std::abs(change) < 1e-9 * theta) break;  // the next would change it by less than 1e-17
-    }
-    node[i] = middle ? 0 : std::cos(theta);
-    weight[i] = 2 / (p.slope * p.slope);
-  }
+/// Whether A and B are complex. N is then odd, and entry i belongs to n = i - (N - 1) / 2.
+constexpr bool is_complex(Measure measure) noexcept {
+  return measure == Measure::fous || measure == Measure::fourier_sliding;
 }
 
-/// HiPPO-LegS, x' = (A x + B u) / t:  A_nk = -r_n r_k (k < n), -(n + 1) (k = n), 0 (k > n);
-/// B_n = r_n. `a` is (N, N), `b` is (N,).
+/// Whether time appears as x' = (A x + B u) / t: one memory for every length.
+constexpr bool is_scale_invariant(Measure measure) noexcept {
+  return measure == Measure::legs || measure == Measure::fous;
+}
+
+/// Whether the states come as pairs (cos, sin): N is then even, and state 1, the sine of frequency 0, stays 0.
+constexpr bool is_paired(Measure measure) noexcept {
+  return measure == Measure::fout || measure == Measure::foud || measure == Measure::fourier_decay;
+}
+
+/// The measure of that name, as they are written in the enumeration.
+inline Measure measure_named(std::string_view name) {
+  constexpr std::string_view names[] = {
+      "legs", "legt", "lmu", "lagt", "tlagt", "glagt", "fout", "foud", "fourier_decay", "fourier_sliding", "fous"};
+  std::string all;
+  for (std::size_t i = 0; i < std::size(names); ++i) {
+    if (names[i] == name) return static_cast<Measure>(i);
+    all.append(i ? ", '" : "'").append(names[i]).append("'");
+  }
+  raise("hippo.transition: measure must be one of " + all + ", is '" + std::string(name) + "'");
+}
+
+/// Raises unless the measure has a system of N states with these options.
+inline void expect_measure(Measure measure, const MeasureOptions& options, std::size_t n) {
+  const auto say = [](const char* what, double is) {
+    return std::string("hippo.transition: ") + what + std::to_string(is);
+  };
+  const auto finite = [](double x) { return std::abs(x) <= 1.7976931348623157e308; };
+  require(n > 0, [&] { return say("n must be at least 1, is ", static_cast<double>(n)); });
+  require(!is_paired(measure) || n % 2 == 0,
+          [&] { return "hippo.transition: n must be even (cosines and sines in pairs), is " + std::to_string(n); });
+  require(!is_complex(measure) || n % 2 == 1,
+          [&] { return "hippo.transition: n must be odd (frequencies -M to M), is " + std::to_string(n); });
+  require(options.theta > 0 && finite(options.theta),
+          [&] { return say("theta must be positive and finite, is ", options.theta); });
+  require(options.alpha > -1 && options.alpha < 1,
+          [&] { return say("alpha must be above -1 and below 1, is ", options.alpha); });
+  require(options.beta > 0 && finite(options.beta),
+          [&] { return say("beta must be positive and finite, is ", options.beta); });
+}
+
+/// phi_n at an angle: 1, 0, sqrt2 cos(angle), sqrt2 sin(angle), sqrt2 cos(2 angle), ...: orthonormal over a turn.
+inline double fourier_state(std::size_t n, double angle) noexcept {
+  if (n < 2) return n == 0 ? 1 : 0;
+  const std::size_t frequency = n / 2;
+  const double turned = static_cast<double>(frequency) * angle;
+  return std::numbers::sqrt2 * (n % 2 == 0 ? std::cos(turned) : std::sin(turned));
+}
+
+/// HiPPO-LegS:  A_nk = -r_n r_k (k < n), -(n + 1) (k = n), 0 (k > n);  B_n = r_n. `a` is (N, N), `b` is (N,).
+/// Gu, Dao, Ermon, Rudra and Re 2020, theorem 2, in the orthonormal scaling.
 inline void legs_transition(MatrixView<double> a, std::span<double> b) noexcept {
   const std::size_t order = b.size();
   DANAUS_EXPECTS(a.extent(0) == order && a.extent(1) == order);

@@ -8,6 +8,7 @@
 #include <string>
 
 #include <danaus/core/error.hpp>
+#include <danaus/core/executor.hpp>
 #include <danaus/hippo/legs.hpp>
 
 namespace danaus {
@@ -45,23 +46,24 @@ class LegsMemory {
   /// Or until `end`.
   void step(std::span<const T> sample, double end) {
     check_channels(sample.size());
-    check_increasing({&end, 1}, time());
+    legs_check_increasing({&end, 1}, time());
     push(sample, &end);
   }
-  /// Samples (L, channels), one unit of time each.
-  void extend(View<const T, 2> samples) {
+  /// Samples (L, channels), one unit of time each. Strips of channels are pieces of work; with more threads than ever
+  /// before it allocates. The bits are the same for any number.
+  void extend(View<const T, 2> samples, const Executor& executor = {}) {
     check_channels(samples.extent(1));
-    kernels_.absorb(*tables_, legs(), samples, nullptr, workspace(scratch_));
+    take(samples, nullptr, executor);
   }
   /// Sample k holds until ends[k]; ends (L) increase from beyond time().
-  void extend(View<const T, 2> samples, std::span<const double> ends) {
+  void extend(View<const T, 2> samples, std::span<const double> ends, const Executor& executor = {}) {
     check_channels(samples.extent(1));
     require(ends.size() == samples.extent(0), [&] {
       return "hippo.Memory: times must hold one end time for each of the " + std::to_string(samples.extent(0)) +
              " samples, got " + std::to_string(ends.size());
     });
-    check_increasing(ends, time());
-    kernels_.absorb(*tables_, legs(), samples, ends.data(), workspace(scratch_));
+    legs_check_increasing(ends, time());
+    take(samples, ends.data(), executor);
   }
 
   /// out (channels, N). Reading changes no bit of the memory. An empty memory has zeros. Not for two
@@ -98,6 +100,7 @@ class LegsMemory {
 
   /// Everything the memory knows; its copy, given back to `restore`, goes on with the same bits.
   std::span<const double> state() const noexcept { return state_; }
+  std::size_t state_size() const noexcept { return state_.size(); }
   void restore(std::span<const double> state) {
     require(state.size() == state_.size(), [&] {
       return "hippo.Memory: the state must hold " + std::to_string(state_.size()) + " numbers, got " +
@@ -107,11 +110,28 @@ class LegsMemory {
     require(std::isfinite(next.start()) && next.start() >= 0 && next.pending() >= 0 &&
                 next.pending() < static_cast<double>(tables_->chunk) && next.pending() == std::floor(next.pending()),
             [] { return "hippo.Memory: the state must come from a memory of the same shape"; });
-    check_increasing({next.ends(), next.cells()}, next.start());
+    legs_check_increasing({next.ends(), next.cells()}, next.start());
     std::copy(state.begin(), state.end(), state_.begin());
   }
 
  private:
+  void take(View<const T, 2> samples, const double* ends, const Executor& executor) {
+    const std::size_t strips = (channels_ + legs_strip - 1) / legs_strip, pieces = std::min(executor.threads(), strips);
+    if (pieces < 2) return kernels_.absorb(*tables_, legs(), samples, ends, workspace(scratch_));
+    const std::size_t each = kernels_.workspace_bytes(*tables_, channels_);
+    if (scratch_.size() < pieces * each) scratch_.resize(pieces * each);
+    for (std::size_t done = 0; done < samples.extent(0);) {
+      const std::size_t left = samples.extent(0) - done;
+      done += legs().push(samples.rows(done, left), ends == nullptr ? nullptr : ends + done);
+      if (!legs().full()) return;
+      executor(pieces, [&](std::size_t i) noexcept {
+        const std::size_t last = std::min(channels_, (i + 1) * strips / pieces * legs_strip);
+        kernels_.fold(*tables_, legs(), i * strips / pieces * legs_strip, last,
+                      Workspace({scratch_.data() + i * each, each}));
+      });
+      legs().forget_cells();
+    }
+  }
   void push(std::span<const T> sample, const double* end) noexcept {
     legs().push(View<const T, 2>(sample.data(), {1, sample.size()}), end);
     if (legs().full()) kernels_.settle(*tables_, legs(), workspace(scratch_));
@@ -129,15 +149,6 @@ class LegsMemory {
     require(got == channels_, [&] {
       return "hippo.Memory: samples must have " + std::to_string(channels_) + " channels, got " + std::to_string(got);
     });
-  }
-  static void check_increasing(std::span<const double> ends, double now) {
-    for (const double end : ends) {
-      require(end > now && std::isfinite(end), [&] {
-        return "hippo.Memory: times must be finite and increase from beyond " + std::to_string(now) + ", got " +
-               std::to_string(end);
-      });
-      now = end;
-    }
   }
   LegsState<double> legs() noexcept { return {state_.data(), *tables_, channels_}; }
   LegsState<const double> legs() const noexcept { return {state_.data(), *tables_, channels_}; }

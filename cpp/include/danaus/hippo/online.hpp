@@ -99,15 +99,20 @@ inline void join(const LegsTables& t, const Scratch& s, double a, double b) noex
   }
 }
 
-/// out (N, channels) <- the coefficients over [0, state.time()); `out` may be the state's own.
-inline void collapse(const LegsTables& t, LegsState<const double> state, double* out, Workspace space) noexcept {
+/// Channels [first, last) of out (N, channels) <- the coefficients over [0, state.time()); `out` may be the state's
+/// own.
+inline void collapse(const LegsTables& t, LegsState<const double> state, std::size_t first, std::size_t last,
+                     double* out, Workspace space) noexcept {
   const std::size_t cells = state.cells(), channels = state.channels;
   if (cells == 0) {
-    if (out != state.coefficients()) gather(state.coefficients(), channels, t.order, channels, channels, out);
+    if (out != state.coefficients()) {
+      for (std::size_t n = 0; n < t.order * channels; n += channels)
+        for (std::size_t c = first; c < last; ++c) out[n + c] = state.coefficients()[n + c];
+    }
     return;
   }
-  for (std::size_t c = 0, count = 0; c < channels; c += count) {
-    count = pass(channels - c);
+  for (std::size_t c = first, count = 0; c < last; c += count) {
+    count = pass(last - c);
     const std::size_t width = pass_width(count);
     Workspace mine = space;
     const Scratch s(t, width, mine);
@@ -122,18 +127,27 @@ inline void collapse(const LegsTables& t, LegsState<const double> state, double*
   }
 }
 
+inline void collapse(const LegsTables& t, LegsState<const double> state, double* out, Workspace space) noexcept {
+  collapse(t, state, 0, state.channels, out, space);
+}
+
 /// What every verb below needs, for any number of samples.
 inline std::size_t workspace_bytes(const LegsTables& t, std::size_t channels) noexcept {
   const std::size_t one = Scratch::bytes(t, 1), many = Scratch::bytes(t, pass_width(pass(channels)));
   return (one > many ? one : many) + 2 * workspace_size<double>(t.order * channels);
 }
 
+/// Folds the samples that wait into the coefficients of channels [first, last), multiples of `strip` or the end: pieces
+/// of work that may run side by side. Afterwards `state.forget_cells()` ends it for all.
+inline void fold(const LegsTables& t, LegsState<double> state, std::size_t first, std::size_t last,
+                 Workspace space) noexcept {
+  collapse(t, state, first, last, state.coefficients(), space);
+}
+
 /// Folds the samples that wait into the coefficients.
 inline void settle(const LegsTables& t, LegsState<double> state, Workspace space) noexcept {
-  const double now = state.time();
   collapse(t, state, state.coefficients(), space);
-  state.start() = now;
-  state.pending() = 0;
+  state.forget_cells();
 }
 
 /// Takes in samples (L, channels), each held over a cell of time. `ends` are the L end times of the

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <danaus/hippo/legs.hpp>
 #include <danaus/simd/loop.hpp>
 
 // The small matrix products of the LegS memory: tables times a few columns, in double precision.
@@ -14,7 +15,7 @@ inline constexpr std::size_t lanes = Lanes::size();
 /// 2 to 8: four is best with 16 registers (the weights then come from memory) and with 32.
 inline constexpr std::size_t chains = 4;
 /// Channels of one pass of the many-channel kernels.
-inline constexpr std::size_t strip = 32;
+inline constexpr std::size_t strip = legs_strip;
 
 DANAUS_INLINE constexpr std::size_t padded(std::size_t count, std::size_t to) noexcept {
   return (count + to - 1) / to * to;

@@ -37,10 +37,39 @@ void reconstruct(const LegsTables& t, const double* f, double span, std::span<co
   }
 }
 
+/// The transpose of `reconstruct`: out(n, c) = r_n sum_i values(i, c) P_n(2 times[i] / span - 1).
+inline void moments(const LegsTables& t, double span, std::span<const double> times, View<const double, 2> values,
+                    View<double, 2> out, Workspace space) noexcept {
+  DANAUS_EXPECTS(values.extent(0) == times.size() && out.extent(0) == t.order && out.extent(1) == values.extent(1));
+  const std::size_t channels = values.extent(1);
+  for (std::size_t c = 0, together = 0; c < channels; c += together) {
+    together = pass(channels - c);
+    const std::size_t width = pass_width(together);
+    Workspace mine = space;
+    const Scratch s(t, width, mine);
+    lg::Moments m = s.moments;
+    m.rows = t.order;
+    lg::open(m);
+    for (std::size_t first = 0; first < times.size(); first += legs_block) {
+      const std::size_t left = times.size() - first, count = left < legs_block ? left : legs_block;
+      for (std::size_t i = 0; i < count; ++i) {
+        const double at = times.data()[first + i];
+        m.x[i] = (at - (span - at)) / span;
+      }
+      gather(values.row(first) + c, values.stride(0), count, together, width, m.even);
+      lg::add(m, m.even, count);
+    }
+    lg::close(m);
+    for (std::size_t n = 0; n < t.order; ++n)
+      for (std::size_t i = 0; i < together; ++i)
+        out(n, c + i) = t.root.data()[n] * t.scale.data()[n] * m.sums[n * width + i];
+  }
+}
+
 /// The signal a memory remembers, at any times.
 template <class T>
-void reconstruct(const LegsTables& t, LegsState<const double> state, std::span<const double> times, View<T, 2> out,
-                 Workspace space) noexcept {
+void recall(const LegsTables& t, LegsState<const double> state, std::span<const double> times, View<T, 2> out,
+            Workspace space) noexcept {
   double* const own = space.take<double>(t.order * state.channels);
   collapse(t, state, own, space);
   reconstruct(t, own, state.time(), times, out, space);

@@ -41,8 +41,8 @@ class TypeCalibration : public FormCalibration<T, Kernels> {
   }
 
   auto plan_of(std::size_t length, std::size_t channels) const {
-    return std::make_shared<const ConvolutionPlan<T>>(channels, length, length, [&](std::size_t points, bool alone) {
-      return std::make_shared<const RingPlan<T>>(points, alone, Turn::right_angle, k_.template fft<T>().radix);
+    return std::make_shared<const ConvolutionPlan<T>>(channels, length, length, [&](std::size_t points, InLanes lanes) {
+      return std::make_shared<const RingPlan<T>>(points, lanes, Turn::right_angle, k_.template fft<T>().radix);
     });
   }
   /// Some groups of channels of those that lie `stride` apart, others every turn.

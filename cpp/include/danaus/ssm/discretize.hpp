@@ -12,12 +12,6 @@ namespace danaus {
 /// How x' = a x + b u becomes x_k = a_bar x_{k-1} + b_bar u_k.
 enum class Discretization : unsigned char { zoh, bilinear, dss };
 
-/// exp(z) - 1 without cancellation near 0.
-inline Complex expm1(Complex z) noexcept {
-  const double half = std::sin(z.imag() / 2);
-  return {std::expm1(z.real()) * std::cos(z.imag()) - 2 * half * half, std::exp(z.real()) * std::sin(z.imag())};
-}
-
 /// One pole of a diagonal system in discrete time, its input gain moved to the output:
 ///   s_k = (1 + delta) s_{k-1} + u_k,   y_k = Re(gain s_k).
 /// delta = a_bar - 1 is kept instead of a_bar: at small steps it carries all the digits.
@@ -25,11 +19,6 @@ struct Mode {
   Complex delta;
   Complex gain;
 };
-
-/// (exp(z) - 1) / z, 1 at z = 0.
-inline Complex expm1_over(Complex z) noexcept {
-  return z == 0.0 ? Complex(1.0) : expm1(z) / z;
-}
 
 /// Discretises one mode x' = a x + b u, y = 2 Re(c x) with step dt; c stands for b c. With z = dt a:
 ///   zoh:       delta = exp(z) - 1,        gain = 2 c dt (exp(z) - 1) / z

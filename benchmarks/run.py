@@ -19,6 +19,7 @@ import digits_step
 import dplr
 import fourier
 import hippo
+import monarch
 import s4d_layer
 import simplex
 import transfer
@@ -73,7 +74,7 @@ def main() -> int:
     before = os.getloadavg()[0]
     peak = Peak(options.programs)
     results: list[Result] = []
-    for case in (digits_step, s4d_layer, hippo, fourier, convolution, transfer, dplr, windows, simplex):
+    for case in (digits_step, s4d_layer, hippo, fourier, convolution, transfer, dplr, windows, monarch, simplex):
         found = case.run(options, peak)
         print(*(f"{result.text()}\n" for result in found), sep="\n", flush=True)
         results += found

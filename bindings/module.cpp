@@ -94,4 +94,5 @@ NB_MODULE(_core, m) {
   danaus::bindings::bind_evaluate(m);
   danaus::bindings::bind_simplex(m);
   danaus::bindings::bind_model(m);
+  danaus::bindings::bind_monarch(m);
 }

@@ -24,5 +24,6 @@ void bind_transfer_kernel(nb::module_& m);
 void bind_evaluate(nb::module_& m);
 void bind_simplex(nb::module_& m);
 void bind_model(nb::module_& m);
+void bind_monarch(nb::module_& m);
 
 }  // namespace danaus::bindings

@@ -22,6 +22,8 @@ extern const DplrKernels<float> dplr_kernels_f32;  // dplr.cpp
 extern const DplrKernels<double> dplr_kernels_f64;
 extern const MimoKernels<float> mimo_kernels_f32;  // mimo.cpp
 extern const MimoKernels<double> mimo_kernels_f64;
+extern const MonarchKernels<float> monarch_kernels_f32;  // monarch.cpp
+extern const MonarchKernels<double> monarch_kernels_f64;
 extern const TransferKernels transfer_kernels;              // transfer.cpp
 extern const LegsStepKernels<float> legs_step_kernels_f32;  // legs_steps.cpp
 extern const LegsStepKernels<double> legs_step_kernels_f64;
@@ -35,7 +37,8 @@ constexpr KernelTable kernel_table{
     DANAUS_ISA_NAME,        {run, all_finite},      ssm_kernels<float>,  ssm_kernels<double>,   legs_kernels<float>(),
     legs_kernels<double>(), &fft_kernels_f32,       &fft_kernels_f64,    &gradient_kernels_f32, &gradient_kernels_f64,
     &transfer_kernels,      &dplr_kernels_f32,      &dplr_kernels_f64,   &mimo_kernels_f32,     &mimo_kernels_f64,
-    &legs_step_kernels_f32, &legs_step_kernels_f64, &window_kernels_f32, &window_kernels_f64, &simplex_kernels_f32, &simplex_kernels_f64};
+    &legs_step_kernels_f32, &legs_step_kernels_f64, &window_kernels_f32, &window_kernels_f64,   &simplex_kernels_f32,
+    &simplex_kernels_f64,   &monarch_kernels_f32,   &monarch_kernels_f64};
 
 }  // namespace DANAUS_ISA
 }  // namespace danaus

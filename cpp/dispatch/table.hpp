@@ -34,6 +34,9 @@ struct GradientKernels;  // gradient.hpp
 template <class T>
 struct SimplexKernels;  // danaus/simplex/kernels.hpp
 
+template <class T>
+struct MonarchKernels;  // monarch_kernels.hpp
+
 /// Diagonal plus low rank kernels of one element type.
 template <class T>
 struct DplrKernels {
@@ -76,6 +79,8 @@ struct KernelTable {
   const WindowKernels<double>* window_f64;
   const SimplexKernels<float>* simplex_f32;
   const SimplexKernels<double>* simplex_f64;
+  const MonarchKernels<float>* monarch_f32;
+  const MonarchKernels<double>* monarch_f64;
 
   template <class T>
   const SsmKernels<T>& ssm() const noexcept {
@@ -112,6 +117,10 @@ struct KernelTable {
   template <class T>
   const SimplexKernels<T>& simplex() const noexcept {
     return *of<T>(simplex_f32, simplex_f64);
+  }
+  template <class T>
+  const MonarchKernels<T>& monarch() const noexcept {
+    return *of<T>(monarch_f32, monarch_f64);
   }
 
  private:

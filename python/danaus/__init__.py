@@ -7,13 +7,26 @@
 (9,)
 
 Areas: :mod:`danaus.models` (trained networks), :mod:`danaus.ssm` (state-space layers),
-:mod:`danaus.hippo` (online memories), :mod:`danaus.fft` (Fourier transforms), :mod:`danaus.simplex` (softmax and its
-alternatives).
+:mod:`danaus.hippo` (online memories), :mod:`danaus.fft` (Fourier transforms), :mod:`danaus.monarch` (block-structured
+matrices), :mod:`danaus.simplex` (softmax and its alternatives).
 """
 
-from . import fft, hippo, models, simplex, ssm
+from . import fft, hippo, models, monarch, simplex, ssm
 from ._core import isa
 from ._core import version as __version__
 from .models import Model, Report, embedded, load
 
-__all__ = ["Model", "Report", "__version__", "embedded", "fft", "hippo", "isa", "load", "models", "simplex", "ssm"]
+__all__ = [
+    "Model",
+    "Report",
+    "__version__",
+    "embedded",
+    "fft",
+    "hippo",
+    "isa",
+    "load",
+    "models",
+    "monarch",
+    "simplex",
+    "ssm",
+]

@@ -21,6 +21,7 @@ MODULES = [
     "danaus.fft",
     "danaus.hippo",
     "danaus.models",
+    "danaus.monarch",
     "danaus.simplex",
     "danaus.ssm",
     "danaus.ssm.convert",
@@ -79,6 +80,21 @@ SIGNATURES = {
     "danaus.hippo.scan_vjp": (
         "(grad, length, *, measure, theta=None, dt=1.0, method='bilinear', every=None, alpha=0.0, beta=None)"
     ),
+    "danaus.monarch.Chain": "(parts)",
+    "danaus.monarch.Chain.__call__": "(self, x, *, out=None, threads=1)",
+    "danaus.monarch.Monarch.__call__": "(self, x, *, out=None, threads=1)",
+    "danaus.monarch.Monarch.astype": "(self, storage)",
+    "danaus.monarch.Monarch.inverse": "(self)",
+    "danaus.monarch.Monarch.quantize": "(self, storage='int8', *, group=None)",
+    "danaus.monarch.Monarch.slogdet": "(self)",
+    "danaus.monarch.Monarch.solve": "(self, y)",
+    "danaus.monarch.Monarch.todense": "(self)",
+    "danaus.monarch.dct": "(n, *, norm=None, factors=None, dtype='float64')",
+    "danaus.monarch.dft": "(n, *, factors=None, dtype='complex128')",
+    "danaus.monarch.hadamard": "(n, *, dtype='float64')",
+    "danaus.monarch.kronecker": "(a, b)",
+    "danaus.monarch.multiply_vjp": "(m, x, grad, *, threads=1)",
+    "danaus.monarch.project": "(w, blocks, *, rank=1, covariance=None, variable_rank=False, threads=1)",
     "danaus.simplex.softmax": (
         "(x, *, axis=-1, temperature=1.0, where=None, causal=False, sink=None, out=None, threads=1)"
     ),
@@ -261,7 +277,20 @@ def test_examples_run(name):
 
 @pytest.mark.parametrize(
     "name",
-    ["convert", "diagonal", "dplr", "gradients", "hippo", "legs", "mimo", "network", "simplex", "transfer", "windows"],
+    [
+        "convert",
+        "diagonal",
+        "dplr",
+        "gradients",
+        "hippo",
+        "legs",
+        "mimo",
+        "monarch",
+        "network",
+        "simplex",
+        "transfer",
+        "windows",
+    ],
 )
 def test_examples_of_the_references_run(name):
     module = importlib.import_module(f"reference.{name}")

@@ -69,6 +69,17 @@
 #include <danaus/model/stream.hpp>
 #include <danaus/model/tensor.hpp>
 #include <danaus/model/text.hpp>
+#include <danaus/monarch/blocks.hpp>
+#include <danaus/monarch/coded.hpp>
+#include <danaus/monarch/codes.hpp>
+#include <danaus/monarch/lanczos.hpp>
+#include <danaus/monarch/monarch_kernels.hpp>
+#include <danaus/monarch/multiply.hpp>
+#include <danaus/monarch/permute.hpp>
+#include <danaus/monarch/project.hpp>
+#include <danaus/monarch/run_stage.hpp>
+#include <danaus/monarch/stage.hpp>
+#include <danaus/monarch/storage.hpp>
 #include <danaus/simd/activation.hpp>
 #include <danaus/simd/erf.hpp>
 #include <danaus/simd/exp.hpp>
@@ -79,6 +90,7 @@
 #include <danaus/simd/loop.hpp>
 #include <danaus/simd/math.hpp>
 #include <danaus/simd/memory.hpp>
+#include <danaus/simd/pairs.hpp>
 #include <danaus/simd/part.hpp>
 #include <danaus/simd/polynomial.hpp>
 #include <danaus/simd/transpose.hpp>

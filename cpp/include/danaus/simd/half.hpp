@@ -52,6 +52,28 @@ DANAUS_INLINE vec<std::uint32_t, N> bf16_from_float(vec<float, N> x) noexcept {
   return bits<std::uint32_t>(select(x == x, bits<float>(rounded), bits<float>(nan)));
 }
 
+/// N numbers of IEEE half precision, as floats, exactly.
+template <std::size_t N>
+DANAUS_INLINE vec<float, N> load_halves(const std::uint16_t* p) noexcept {
+#if defined(__AVX512F__) && !defined(DANAUS_SCALAR)
+  if constexpr (N == 16) {
+    typedef short Words __attribute__((vector_size(32), aligned(2), may_alias));
+    typedef short Halves __attribute__((vector_size(32)));
+    return vec<float, 16>::wrap(
+        __builtin_ia32_vcvtph2ps512_mask(static_cast<Halves>(*reinterpret_cast<const Words*>(p)),
+                                         typename vec<float, 16>::storage{}, static_cast<unsigned short>(-1), 4));
+  }
+#endif
+#if defined(__F16C__) && !defined(DANAUS_SCALAR)
+  if constexpr (N == 8) {
+    typedef short Words __attribute__((vector_size(16), aligned(2), may_alias));
+    typedef short Halves __attribute__((vector_size(16)));
+    return vec<float, 8>::wrap(__builtin_ia32_vcvtph2ps256(static_cast<Halves>(*reinterpret_cast<const Words*>(p))));
+  }
+#endif
+  return float_from_f16(bits<std::uint32_t>(convert<std::int32_t>(load<vec<std::uint16_t, N>>(p))));
+}
+
 }  // namespace simd
 }  // namespace DANAUS_ISA
 }  // namespace danaus

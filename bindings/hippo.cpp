@@ -5,8 +5,8 @@
 #include <vector>
 
 #include <danaus/core/tile.hpp>
-#include <danaus/hippo/quadrature.hpp>
 #include <danaus/hippo/memory.hpp>
+#include <danaus/hippo/quadrature.hpp>
 #include <danaus/hippo/step_memory.hpp>
 
 #include "guarded.hpp"

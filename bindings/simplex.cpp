@@ -24,7 +24,7 @@ static_assert(std::size(names) == static_cast<std::size_t>(Simplex::count));
 /// Where an array lies, element strides of all its axes.
 struct Plane {
   std::byte* data = nullptr;
-  Storage storage = Storage::f32;
+  ElementType storage = ElementType::f32;
   std::vector<std::int64_t> strides;
   std::size_t n = 0;  // elements along the axis of the map
   bool given() const noexcept { return data != nullptr; }
@@ -54,11 +54,11 @@ Plane plane_of(const A& array, std::size_t axis, const std::string& half) {
   p.data = static_cast<std::byte*>(const_cast<void*>(static_cast<const void*>(array.data())));
   const auto type = array.dtype();
   if (type == nb::dtype<float>()) {
-    p.storage = Storage::f32;
+    p.storage = ElementType::f32;
   } else if (type == nb::dtype<double>()) {
-    p.storage = Storage::f64;
+    p.storage = ElementType::f64;
   } else if (type == nb::dtype<std::uint16_t>() && !half.empty()) {
-    p.storage = half == "float16" ? Storage::f16 : Storage::bf16;
+    p.storage = half == "float16" ? ElementType::f16 : ElementType::bf16;
   } else {
     throw nb::type_error("simplex: arrays must be float32, float64, float16 or bfloat16");
   }
@@ -101,7 +101,7 @@ void plan(Job& job, const std::vector<std::size_t>& shape, std::size_t axis) {
 }
 
 template <class T>
-constexpr Storage native_storage = sizeof(T) == 4 ? Storage::f32 : Storage::f64;
+constexpr ElementType native_storage = sizeof(T) == 4 ? ElementType::f32 : ElementType::f64;
 
 /// Rows [first, first + rows) of the inner axis, from where `at` points.
 template <class T>
@@ -116,7 +116,7 @@ void run_rows(const Job& job, std::byte* const* at, std::size_t first, std::size
     buffer[a] = nullptr;
     if (!p.given()) continue;
     std::byte* const begin = at[a] + static_cast<std::int64_t>(first) * job.inner.stride[a] *
-                                         static_cast<std::int64_t>(storage_bytes(p.storage));
+                                         static_cast<std::int64_t>(element_bytes(p.storage));
     from[a] = {begin, p.storage, job.inner.stride[a], job.along[a]};
     if (p.storage == native_storage<T> && job.along[a] == 1) {
       buffer[a] = reinterpret_cast<T*>(begin);
@@ -178,7 +178,7 @@ void run_job(Job& job, std::size_t threads) {
       for (int a = 0; a < 3; ++a) {
         if (!job.plane[a].given()) continue;
         at[a] += static_cast<std::int64_t>(rest % axis.extent) * axis.stride[a] *
-                 static_cast<std::int64_t>(storage_bytes(job.plane[a].storage));
+                 static_cast<std::int64_t>(element_bytes(job.plane[a].storage));
       }
       rest /= axis.extent;
     }
@@ -215,7 +215,7 @@ void simplex(const std::string& name, const Array& x, const std::optional<Array>
   job.parameters = {scale, alpha, mass, count, key, other.has_value()};
   plan(job, shape_of(x), axis);
   const nb::gil_scoped_release unlocked;
-  if (job.plane[0].storage == Storage::f64 || in_double || kernels().simplex<float>().map[job.map] == nullptr) {
+  if (job.plane[0].storage == ElementType::f64 || in_double || kernels().simplex<float>().map[job.map] == nullptr) {
     run_job<double>(job, threads);
   } else {
     run_job<float>(job, threads);

@@ -230,8 +230,8 @@ def log_softmax_jvp(
 def temperature_vjp(x: npt.ArrayLike, dx: npt.ArrayLike, *, axis: int = -1, temperature: float = 1.0) -> Array:
     """The gradient for the temperature, a row: ``-<x, dx> / T``, from the gradient ``dx`` for x of any map of x / T.
 
-    >>> temperature_vjp(np.array([1.0, 3.0]), np.array([0.5, -0.5]))
-    np.float64(1.0)
+    >>> float(temperature_vjp(np.array([1.0, 3.0]), np.array([0.5, -0.5])))
+    1.0
     """
     where = "simplex.temperature_vjp"
     values, slopes = pair(where, "x", x, dx)

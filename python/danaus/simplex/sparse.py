@@ -230,8 +230,8 @@ def entmax_alpha_jvp(p: npt.ArrayLike, alpha: float, *, axis: int = -1) -> Array
 def entmax_alpha_vjp(p: npt.ArrayLike, grad: npt.ArrayLike, alpha: float, *, axis: int = -1) -> Array:
     """The gradient for alpha, a row: ``<grad, dp / dalpha>``.
 
-    >>> entmax_alpha_vjp(np.array([0.5, 0.5]), np.array([1.0, 2.0]), 1.5)
-    np.float64(0.0)
+    >>> float(entmax_alpha_vjp(np.array([0.5, 0.5]), np.array([1.0, 2.0]), 1.5))
+    0.0
     """
     first, second = pair("simplex.entmax_alpha_vjp", "p", p, grad)
     slope = entmax_alpha_jvp(first.astype(np.float64), alpha, axis=axis)

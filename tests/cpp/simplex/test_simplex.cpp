@@ -189,11 +189,11 @@ TEST(odd_rows_follow_the_policy) {
 TEST(rows_of_every_layout_come_and_go) {
   for (const std::size_t n : {std::size_t(1), std::size_t(5), std::size_t(33), std::size_t(70)}) {
     for (const std::size_t rows : {std::size_t(1), std::size_t(7), std::size_t(16)}) {
-      for (const Storage s : {Storage::f32, Storage::f64, Storage::f16, Storage::bf16}) {
+      for (const ElementType s : {ElementType::f32, ElementType::f64, ElementType::f16, ElementType::bf16}) {
         for (const bool across : {false, true}) {
           const std::ptrdiff_t gap = across ? 1 : static_cast<std::ptrdiff_t>(2 * n + 1);
           const std::ptrdiff_t along = across ? static_cast<std::ptrdiff_t>(rows + 2) : 2;
-          const std::size_t room = storage_bytes(s) * (rows + 2) * (2 * n + 2);
+          const std::size_t room = element_bytes(s) * (rows + 2) * (2 * n + 2);
           Buffer<std::byte> memory(room, std::byte(0));
           std::vector<float> x(rows * n), y(rows * n, -1);
           for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i % 200) / 8;  // exact in all four

@@ -74,7 +74,7 @@ template <class T>
   for (std::size_t b = 0; b < n; b += simplex_block) {
     const std::size_t end = b + simplex_block < n ? b + simplex_block : n;
     const Extreme<T> here = extreme(x + b, end - b);
-    if (here.sum != here.sum && (any_nan(x + b, end - b))) {
+    if (here.sum != here.sum && any_nan(x + b, end - b)) {
       c.odd = true;
       return;
     }

@@ -38,7 +38,8 @@ template <class T>
   for (i = last; i < n && i < last + N; ++i) {
     if (!(e[i] > T(0))) continue;
     chosen = i;
-    if ((u -= static_cast<double>(e[i])) < 0) break;
+    u -= static_cast<double>(e[i]);
+    if (u < 0) break;
   }
   return chosen;
 }

@@ -12,16 +12,16 @@
 namespace danaus {
 
 /// How scores lie in memory; they are computed in float or double.
-enum class Storage : unsigned char { f32, f64, f16, bf16 };
+enum class ElementType : unsigned char { f32, f64, f16, bf16 };
 
-constexpr std::size_t storage_bytes(Storage s) noexcept {
-  return s == Storage::f64 ? 8 : s == Storage::f32 ? 4 : 2;
+constexpr std::size_t element_bytes(ElementType s) noexcept {
+  return s == ElementType::f64 ? 8 : s == ElementType::f32 ? 4 : 2;
 }
 
 /// Rows of any layout: element t of row r at data + r * between + t * along, both in elements.
 struct Strided {
   const std::byte* data;
-  Storage storage;
+  ElementType storage;
   std::ptrdiff_t between, along;
 };
 
@@ -32,18 +32,19 @@ inline namespace DANAUS_ISA {
 
 /// `n` elements that follow each other, converted.
 template <class T>
-[[gnu::noinline]] DANAUS_KERNEL void read_line(Storage storage, const std::byte* from, std::size_t n, T* to) noexcept {
-  if (storage == Storage::f64) {
+[[gnu::noinline]] DANAUS_KERNEL void read_line(ElementType storage, const std::byte* from, std::size_t n,
+                                               T* to) noexcept {
+  if (storage == ElementType::f64) {
     const auto* const p = reinterpret_cast<const double*>(from);
     for (std::size_t i = 0; i < n; ++i) to[i] = static_cast<T>(p[i]);
-  } else if (storage == Storage::f32) {
+  } else if (storage == ElementType::f32) {
     const auto* const p = reinterpret_cast<const float*>(from);
     for (std::size_t i = 0; i < n; ++i) to[i] = static_cast<T>(p[i]);
   } else {
     const auto* const p = reinterpret_cast<const std::uint16_t*>(from);
     simd::each<float>(n, [&]<class V>(std::size_t i) {
       const auto half = simd::convert<std::uint32_t>(simd::load<simd::vec<std::uint16_t, V::size()>>(p + i));
-      const V x = storage == Storage::f16 ? simd::float_from_f16(half) : simd::float_from_bf16(half);
+      const V x = storage == ElementType::f16 ? simd::float_from_f16(half) : simd::float_from_bf16(half);
       if constexpr (sizeof(T) == 4) {
         simd::store(x, to + i);
       } else {
@@ -54,11 +55,12 @@ template <class T>
 }
 
 template <class T>
-[[gnu::noinline]] DANAUS_KERNEL void write_line(const T* from, std::size_t n, Storage storage, std::byte* to) noexcept {
-  if (storage == Storage::f64) {
+[[gnu::noinline]] DANAUS_KERNEL void write_line(const T* from, std::size_t n, ElementType storage,
+                                                std::byte* to) noexcept {
+  if (storage == ElementType::f64) {
     auto* const p = reinterpret_cast<double*>(to);
     for (std::size_t i = 0; i < n; ++i) p[i] = static_cast<double>(from[i]);
-  } else if (storage == Storage::f32) {
+  } else if (storage == ElementType::f32) {
     auto* const p = reinterpret_cast<float*>(to);
     for (std::size_t i = 0; i < n; ++i) p[i] = static_cast<float>(from[i]);
   } else {
@@ -71,7 +73,7 @@ template <class T>
           return simd::convert<float>(simd::load<simd::vec<double, V::size()>>(from + i));
         }
       }();
-      const auto half = storage == Storage::f16 ? simd::f16_from_float(x) : simd::bf16_from_float(x);
+      const auto half = storage == ElementType::f16 ? simd::f16_from_float(x) : simd::bf16_from_float(x);
       simd::store(simd::convert<std::uint16_t>(half), p + i);
     });
   }
@@ -81,7 +83,7 @@ template <class T>
 template <class T>
 [[gnu::noinline]] DANAUS_KERNEL void read_rows(const Strided& from, std::size_t rows, std::size_t n, T* to,
                                                std::size_t pitch) noexcept {
-  const auto bytes = static_cast<std::ptrdiff_t>(storage_bytes(from.storage));
+  const auto bytes = static_cast<std::ptrdiff_t>(element_bytes(from.storage));
   if (from.along == 1 || n == 1) {
     for (std::size_t r = 0; r < rows; ++r) {
       read_line(from.storage, from.data + static_cast<std::ptrdiff_t>(r) * from.between * bytes, n, to + r * pitch);
@@ -114,7 +116,7 @@ template <class T>
 template <class T>
 [[gnu::noinline]] DANAUS_KERNEL void write_rows(const T* from, std::size_t pitch, std::size_t rows, std::size_t n,
                                                 const Strided& to) noexcept {
-  const auto bytes = static_cast<std::ptrdiff_t>(storage_bytes(to.storage));
+  const auto bytes = static_cast<std::ptrdiff_t>(element_bytes(to.storage));
   auto* const data = const_cast<std::byte*>(to.data);
   if (to.along == 1 || n == 1) {
     for (std::size_t r = 0; r < rows; ++r) {

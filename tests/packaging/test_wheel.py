@@ -62,7 +62,7 @@ def test_committed_stub_is_the_generated_one() -> None:
 @pytest.mark.skipif("DANAUS_WHEEL" not in os.environ, reason="DANAUS_WHEEL names no wheel (tests/run.py does)")
 def test_wheel_is_small_and_holds_only_the_package() -> None:
     wheel = Path(os.environ["DANAUS_WHEEL"])
-    assert wheel.stat().st_size < 3_400_000  # 3.22 MB: three instruction sets of every kernel
+    assert wheel.stat().st_size < 3_900_000  # three instruction sets of every kernel
     with zipfile.ZipFile(wheel) as archive:
         tops = {name.partition("/")[0].partition("-")[0] for name in archive.namelist()}
     assert tops == {"danaus"}

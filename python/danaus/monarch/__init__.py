@@ -5,10 +5,10 @@
 array([10., 10., 10., 10.])
 """
 
-from .chain import Chain
 from .exact import dct, dft, hadamard, kronecker
 from .gradient import multiply_vjp
 from .matrix import Monarch
+from .operator import Chain
 from .project import project
 
 __all__ = ["Chain", "Monarch", "dct", "dft", "hadamard", "kronecker", "multiply_vjp", "project"]

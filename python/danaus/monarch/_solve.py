@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ._factors import Array
 
-if TYPE_CHECKING:
-    from .matrix import Monarch
+
+class Blocks(Protocol):
+    """What of a Monarch matrix is needed here."""
+
+    @property
+    def right(self) -> Array: ...
+    @property
+    def left(self) -> Array: ...
+    @property
+    def order(self) -> Array | None: ...
+    @property
+    def slots(self) -> Array | None: ...
+    @property
+    def size(self) -> tuple[int, int] | None: ...
+    @property
+    def transposed(self) -> bool: ...
+    @property
+    def shape(self) -> tuple[int, int]: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
 
 
-def _square(name: str, m: Monarch) -> None:
+def _square(name: str, m: Blocks) -> None:
     (_, q, p), (_, s, r) = m.right.shape, m.left.shape
     if q != p or s != r or m.slots is not None or m.size is not None:
         raise ValueError(
@@ -40,7 +58,7 @@ def _regular(name: str, numbers: tuple[Array, Array]) -> None:
             raise ValueError(f"monarch.{name}: every block must have an inverse, block {worst} of {side} is singular")
 
 
-def solve(m: Monarch, numbers: tuple[Array, Array], y: npt.ArrayLike) -> Array:
+def solve(m: Blocks, numbers: tuple[Array, Array], y: npt.ArrayLike) -> Array:
     """X of m(x) = y."""
     _square("solve", m)
     _regular("solve", numbers)
@@ -73,7 +91,7 @@ def solve(m: Monarch, numbers: tuple[Array, Array], y: npt.ArrayLike) -> Array:
     return rows.reshape(values.shape).astype(m.dtype)
 
 
-def inverses(m: Monarch, numbers: tuple[Array, Array]) -> tuple[Array, Array]:
+def inverses(m: Blocks, numbers: tuple[Array, Array]) -> tuple[Array, Array]:
     """The factors of the transposed inverse."""
     _square("inverse", m)
     _regular("inverse", numbers)
@@ -81,7 +99,7 @@ def inverses(m: Monarch, numbers: tuple[Array, Array]) -> tuple[Array, Array]:
     return right, left
 
 
-def slogdet(m: Monarch) -> tuple[Any, float]:
+def slogdet(m: Blocks) -> tuple[Any, float]:
     """Sign and logarithm of the determinant: those of all blocks, and of the order of inputs."""
     _square("slogdet", m)
     signs, logs = zip(*(np.linalg.slogdet(_wide(part)) for part in (m.right, m.left)), strict=True)

@@ -1,13 +1,18 @@
-"""Matrices that are known by what they do to vectors."""
+"""Matrices that are known by what they do to vectors, and the products of several."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ._factors import Array
+from .._arrays import thread_count
+from ._factors import Array, Factor, compiled, merged
 
 MADE_ON_DEMAND = ("_run", "_plain", "_turned", "_factors", "_conditions")
 
@@ -40,8 +45,6 @@ class Operator:
 
     def _times(self, other: Operator) -> Operator:
         """The product with another."""
-        from .chain import Chain  # a chain is made of these
-
         return Chain([self, other])
 
     def todense(self) -> Array:
@@ -65,3 +68,89 @@ class Operator:
             return np.asarray(conj(back @ np.asarray(conj(y), self.dtype)))
 
         return LinearOperator(self.shape, forward, backward, forward, dtype=self.dtype, rmatmat=backward)
+
+
+@dataclass(frozen=True, eq=False)
+class Chain(Operator):
+    """The product ``parts[0] @ parts[1] @ ...`` of Monarch matrices, their transposes and other chains.
+
+    Real parts run as one list of block-diagonal factors, in which neighbours of one kind are multiplied out where
+    that saves weights: ``m1 @ m2.T`` and ``m1.T @ m2`` then have three factors. All parts have one element type.
+
+    >>> from danaus.monarch import Monarch
+    >>> m = Monarch(np.ones((2, 2, 2)), np.ones((2, 2, 2)))
+    >>> (m.T @ m).factor_count
+    3
+    >>> (m.T @ m) @ np.array([1.0, 0.0, 0.0, 0.0])
+    array([4., 4., 4., 4.])
+    """
+
+    parts: Sequence[Any]
+
+    def __post_init__(self) -> None:
+        where = "monarch.Chain"
+        flat: list[Any] = []
+        for part in self.parts:
+            if not isinstance(part, Operator):
+                raise TypeError(f"{where}: parts must be Monarch matrices or chains, holds {type(part).__name__}")
+            flat.extend(part.parts if isinstance(part, Chain) else [part])
+        if not flat:
+            raise ValueError(f"{where}: parts must hold at least one matrix, is empty")
+        for first, second in pairwise(flat):
+            if first.shape[1] != second.shape[0]:
+                raise ValueError(f"{where}: parts must fit, {first.shape} stands before {second.shape}")
+            if first.dtype != second.dtype:
+                raise TypeError(f"{where}: parts must have one type, have {first.dtype} and {second.dtype}")
+        object.__setattr__(self, "parts", tuple(flat))
+
+    @property
+    def shape(self) -> tuple[int, int]:  # type: ignore[override]
+        """``(outputs, inputs)``."""
+        return (self.parts[0].shape[0], self.parts[-1].shape[1])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:  # type: ignore[override]
+        """The element type."""
+        found: np.dtype[Any] = self.parts[0].dtype
+        return found
+
+    @property
+    def T(self) -> Chain:
+        """The transpose."""
+        return Chain([part.T for part in reversed(self.parts)])
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the weights, as they run."""
+        if self._plain:
+            return sum(factor.weights.nbytes for factor in self._factors)
+        return sum(int(part.nbytes) for part in self.parts)
+
+    @property
+    def factor_count(self) -> int:
+        """Block-diagonal factors of a product."""
+        return len(self._factors) if self._plain else 2 * len(self.parts)
+
+    @property
+    def _plain(self) -> bool:
+        return self.dtype.kind == "f" and all(part._plain for part in self.parts)
+
+    @cached_property
+    def _factors(self) -> list[Factor]:
+        return merged([factor for part in reversed(self.parts) for factor in part.factors()])
+
+    @cached_property
+    def _run(self) -> Any:
+        return compiled(self._factors)
+
+    def __call__(self, x: npt.ArrayLike, *, out: Array | None = None, threads: int = 1) -> Array:
+        """``y[..., :] = M x[..., :]``; ``out`` C-contiguous, of the result's shape, or None."""
+        values = x if isinstance(x, np.ndarray) else np.asarray(x)
+        threads = thread_count("monarch.Chain", threads)
+        if self._plain:
+            result: Array = self._run(values, out, threads)
+            return result if out is None else out
+        for part in reversed(self.parts[1:]):
+            values = part(values, threads=threads)
+        last: Array = self.parts[0](values, out=out, threads=threads)
+        return last

@@ -19,9 +19,10 @@ inline constexpr std::size_t ages = 64;
 inline void legendre_basis(std::size_t order, bool lmu, const double* age, double* basis) noexcept {
   for (std::size_t n = 0; n < order; ++n, basis += ages) {
     const double k = static_cast<double>(n) - 1;
+    const double *const last = n < 1 ? basis : basis - ages, *const before = n < 2 ? basis : last - ages;
     for (std::size_t i = 0; i < ages; ++i) {
       const double x = lmu ? 2 * age[i] - 1 : 1 - 2 * age[i];
-      basis[i] = n == 0 ? 1 : n == 1 ? x : ((2 * k + 1) * x * basis[i - ages] - k * basis[i - 2 * ages]) / (k + 1);
+      basis[i] = n == 0 ? 1 : n == 1 ? x : ((2 * k + 1) * x * last[i] - k * before[i]) / (k + 1);
     }
   }
   if (lmu) return;
